@@ -1,0 +1,130 @@
+"""What guard tells web about the present moment: the messages of the local link, as pydantic models.
+
+The same models are the bodies of the live endpoints under ``/api/v1``, so their field names are part of
+that contract. All times are UTC; all durations carry their unit in the name.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hardware.hold import Phase
+from vision.types import SourceState
+
+DoorPosition = Literal["open", "opening", "closing", "closed", "protective_stop"]
+
+
+class _Live(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelInfo(_Live):
+    """Which detector is running."""
+
+    name: str
+    sha256: str
+    imgsz: int = Field(description="Input side, pixels")
+
+
+class CameraState(_Live):
+    """The stated condition of one camera. Its address is shown without credentials."""
+
+    source: str
+    state: SourceState
+    detail: str
+    since: datetime
+    fps: float = Field(ge=0, description="Frames per second looked at, over the last seconds")
+    frames: int = 0
+    dropped: int = 0
+    reconnects: int = 0
+    size_wh: tuple[int, int] | None = None
+
+
+class DoorState(_Live):
+    """The door as the inputs or the simulated elevator report it."""
+
+    position: DoorPosition
+    opening: float = Field(ge=0, le=1, description="0 closed, 1 fully open")
+    floor: int
+    simulated: bool
+
+
+class ElevatorState(_Live):
+    """One elevator at this moment."""
+
+    id: str
+    name: str
+    kind: Literal["A", "B"]
+    phase: Phase
+    phase_since: datetime
+    energised: bool = Field(description="The relay holds the door")
+    voice: bool = Field(description="The prompt to take the e-bike out is being given")
+    relay_ok: bool
+    inhibit_reason: str | None = None
+    open_event_id: str | None = None
+    door: DoorState | None = None
+    camera: CameraState
+    events: int = Field(0, ge=0, description="Since guard started")
+    false_pre_holds: int = Field(0, ge=0, description="Since guard started")
+
+
+class StageLatency(_Live):
+    """Latency of one stage of the way of a frame, over the last samples."""
+
+    elevator_id: str
+    stage: str
+    n: int = Field(ge=0, description="Samples in the window")
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+class GuardState(_Live):
+    """Everything guard says of itself, several times a second."""
+
+    version: str
+    started_at: datetime
+    at: datetime
+    model: ModelInfo
+    store_ok: bool = True
+    elevators: tuple[ElevatorState, ...]
+    latency: tuple[StageLatency, ...] = ()
+
+
+class LiveBox(_Live):
+    """One tracked object in a live picture."""
+
+    track_id: int
+    class_name: str
+    score: float = Field(ge=0, le=1)
+    blocked: bool = Field(description="This object is a reason to hold the door")
+    xyxy: tuple[float, float, float, float] = Field(description="Pixels of the live picture")
+
+
+class LiveFrameInfo(_Live):
+    """What travels beside a live JPEG picture."""
+
+    elevator_id: str
+    seq: int
+    at: datetime
+    size_wh: tuple[int, int]
+    phase: Phase
+    boxes: tuple[LiveBox, ...]
+
+
+class ReleaseRequest(_Live):
+    """A manager lets a held door go."""
+
+    elevator_id: str
+    reason: str = Field(min_length=1, max_length=500)
+    by: str = Field(min_length=1, max_length=200)
+
+
+class ReleaseReply(_Live):
+    """Whether guard took the release, and why not."""
+
+    accepted: bool
+    detail: str

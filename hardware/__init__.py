@@ -1,0 +1,1 @@
+"""What moves the door: the hold state machine, relay, inputs and the simulated elevator."""

@@ -1,0 +1,1 @@
+"""What recognises: the ONNX detector, its manifest and weights, training, export and evaluation."""
