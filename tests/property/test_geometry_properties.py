@@ -1,0 +1,51 @@
+"""What always holds for boxes and the letterbox."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vision.geometry import area, box_iou, clip_xyxy, fit, unletterbox
+
+coordinate = st.floats(-2000, 6000, allow_nan=False, width=32)
+boxes = st.lists(st.tuples(coordinate, coordinate, coordinate, coordinate), max_size=6)
+side = st.integers(1, 4096)
+
+
+@given(boxes, boxes)
+def test_iou_is_symmetric_and_in_range(a: list[tuple[float, ...]], b: list[tuple[float, ...]]) -> None:
+    iou = box_iou(a, b)
+    assert iou.shape == (len(a), len(b))
+    assert ((iou >= 0) & (iou <= 1)).all()
+    np.testing.assert_array_equal(iou, box_iou(b, a).T)
+
+
+@given(boxes)
+def test_iou_with_itself_is_one_where_there_is_area(a: list[tuple[float, ...]]) -> None:
+    own = np.diag(box_iou(a, a))
+    np.testing.assert_allclose(own[area(a) > 1], 1, atol=1e-6)
+
+
+@given(boxes, side, side)
+def test_clipped_boxes_lie_inside(a: list[tuple[float, ...]], w: int, h: int) -> None:
+    clipped = clip_xyxy(a, (w, h))
+    assert ((clipped >= 0) & (clipped <= (w, h, w, h))).all()
+    np.testing.assert_array_equal(clip_xyxy(clipped, (w, h)), clipped)
+
+
+@given(side, side, st.integers(32, 1280), st.integers(32, 1280), st.tuples(*[st.floats(0, 1)] * 4))
+def test_unletterbox_undoes_letterbox(w: int, h: int, to_w: int, to_h: int, at: tuple[float, ...]) -> None:
+    box = np.array([[at[0] * w, at[1] * h, at[2] * w, at[3] * h]], np.float32)
+    fitted = fit((w, h), (to_w, to_h))
+    there = fitted.to_letterbox(box)
+    assert ((there >= -0.01) & (there <= (to_w + 0.01, to_h + 0.01) * 2)).all()
+    np.testing.assert_allclose(unletterbox(there, fitted), box, atol=1)
+
+
+@given(side, side, st.integers(32, 1280), st.integers(32, 1280))
+def test_letterbox_keeps_the_aspect_ratio_within_a_pixel(w: int, h: int, to_w: int, to_h: int) -> None:
+    fitted = fit((w, h), (to_w, to_h))
+    scale = min(to_w / w, to_h / h)
+    assert abs(fitted.inner_wh[0] - w * scale) <= 1
+    assert abs(fitted.inner_wh[1] - h * scale) <= 1
+    assert fitted.left_px + fitted.inner_wh[0] <= to_w
+    assert fitted.top_px + fitted.inner_wh[1] <= to_h

@@ -1,0 +1,90 @@
+"""Boxes and letterbox: known values."""
+
+import numpy as np
+import pytest
+
+from vision.geometry import PAD_VALUE, area, as_boxes, box_iou, centre, clip_xyxy, fit, letterbox, unletterbox
+
+
+def test_iou_known_values() -> None:
+    a = [(0, 0, 10, 10), (5, 0, 15, 10), (20, 20, 30, 30), (3, 3, 3, 9)]
+    iou = box_iou(a, a[:3])
+    assert iou.shape == (4, 3)
+    expected = np.array([[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]], np.float32)
+    np.testing.assert_allclose(iou[:3], expected, atol=1e-6)
+    assert not iou[3].any()  # a box without area overlaps nothing
+
+
+def test_iou_of_nothing() -> None:
+    assert box_iou([], [(0, 0, 1, 1)]).shape == (0, 1)
+    assert box_iou([(0, 0, 1, 1)], np.zeros((0, 4))).shape == (1, 0)
+
+
+def test_area_centre_clip() -> None:
+    box = (-5, 2, 15, 12)
+    assert area(box).tolist() == [200]
+    assert area((9, 9, 3, 3)).tolist() == [0]
+    assert centre(box).tolist() == [[5, 7]]
+    assert clip_xyxy(box, (10, 8)).tolist() == [[0, 2, 10, 8]]
+
+
+def test_clip_does_not_change_its_input() -> None:
+    boxes = np.array([[-5, -5, 50, 50]], np.float32)
+    clip_xyxy(boxes, (10, 10))
+    assert boxes[0, 0] == -5
+
+
+@pytest.mark.parametrize("bad", [[1, 2, 3], [[1, 2], [3, 4]]])
+def test_boxes_come_in_fours(bad: list[object]) -> None:
+    with pytest.raises(ValueError, match=r"\(N, 4\)"):
+        as_boxes(bad)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("source_wh", "size_wh", "inner_wh", "left", "top"),
+    [
+        ((1280, 720), (640, 640), (640, 360), 0, 140),
+        ((720, 1280), (640, 640), (360, 640), 140, 0),
+        ((640, 427), (640, 640), (640, 427), 0, 106),  # odd spare pixel: 106 above, 107 below
+        ((320, 240), (640, 640), (640, 480), 0, 80),  # scales up
+        ((1, 4000), (640, 640), (1, 640), 319, 0),  # never less than one pixel wide
+    ],
+)
+def test_fit_like_ultralytics(
+    source_wh: tuple[int, int], size_wh: tuple[int, int], inner_wh: tuple[int, int], left: int, top: int
+) -> None:
+    fitted = fit(source_wh, size_wh)
+    assert (fitted.inner_wh, fitted.left_px, fitted.top_px) == (inner_wh, left, top)
+
+
+def test_letterbox_pads_and_keeps_the_picture() -> None:
+    image = np.full((50, 100, 3), 200, np.uint8)
+    boxed, fitted = letterbox(image, (64, 64))
+    assert boxed.shape == (64, 64, 3)
+    assert (boxed[:16] == PAD_VALUE).all()
+    assert (boxed[48:] == PAD_VALUE).all()
+    assert (boxed[16:48] == 200).all()
+    np.testing.assert_allclose(unletterbox((0, 16, 64, 48), fitted), [[0, 0, 100, 50]])
+
+
+def test_letterbox_into_a_used_buffer_equals_a_fresh_one() -> None:
+    rng = np.random.default_rng(1)
+    buffer = np.full((64, 96, 3), 7, np.uint8)
+    for shape in ((40, 90, 3), (90, 40, 3), (64, 96, 3)):
+        image = rng.integers(0, 255, shape, np.uint8)
+        boxed, fitted = letterbox(image, (96, 64), out=buffer)
+        fresh, same = letterbox(image, (96, 64))
+        assert boxed is buffer
+        assert fitted == same
+        assert np.array_equal(boxed, fresh)
+
+
+@pytest.mark.parametrize("shape", [(0, 10, 3), (10, 0, 3), (10, 10), (10, 10, 4)])
+def test_letterbox_refuses_what_is_no_picture(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="letterbox needs"):
+        letterbox(np.zeros(shape, np.uint8), (64, 64))
+
+
+def test_letterbox_refuses_a_wrong_buffer() -> None:
+    with pytest.raises(ValueError, match="out must be"):
+        letterbox(np.zeros((10, 10, 3), np.uint8), (64, 32), out=np.zeros((64, 32, 3), np.uint8))
