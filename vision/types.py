@@ -147,7 +147,7 @@ class FrameSource(Protocol):
     """Where frames come from. Newest frame wins."""
 
     def read(self, timeout_s: float) -> Frame | None:
-        """The newest frame not read before, waiting at most ``timeout_s``. None: nothing new yet, or ended."""
+        """The newest frame not read before, waiting at most ``timeout_s``. None: nothing new, or ended."""
         ...
 
     def status(self) -> SourceStatus:

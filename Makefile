@@ -1,0 +1,54 @@
+# Liftguard: `make run` and `make test` are all a new machine needs. Both need Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCE ?=
+RUN_ARGS ?=
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+
+.PHONY: help setup dev run test test-slow check format lint types lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Liftguard needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: on Debian run 'apt install python3-venv'"; exit 1; }
+
+$(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(BIN)/python
+	@echo "Setting up Liftguard in $(VENV) (about a minute, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
+	@echo "Setting up the development tools ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+setup: $(VENV)/.runtime ## make .venv with the liftguard command
+
+dev: $(VENV)/.dev ## the same, with the development tools
+
+run: $(VENV)/.runtime ## run the main job; SOURCE=rtsp://… | 0 | clip.mp4 | folder/ takes real input
+	@$(BIN)/liftguard run $(if $(SOURCE),--source '$(SOURCE)') $(RUN_ARGS)
+
+test: $(VENV)/.dev ## all tests but the long ones
+	@$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev ## the long tests too
+	@$(BIN)/python -m pytest -m 'not hw'
+
+check: $(VENV)/.dev ## format, lint, types and the fast tests
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -m 'not slow and not hw and not browser and not rtsp and not e2e'
+
+lock: $(VENV)/.dev ## resolve the lock files anew from pyproject.toml
+	@$(LOCK) pyproject.toml --output-file requirements/runtime.lock
+	@$(LOCK) pyproject.toml --group dev --constraints requirements/runtime.lock --output-file requirements/dev.lock
+
+clean: ## remove what make made, the events and the environment
+	@rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
