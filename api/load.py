@@ -47,9 +47,8 @@ def load_settings(
     tree: dict[str, Any] = _read_toml(path) if path else {}
     for name, value in sorted(env.items()):
         if name.startswith(ENV_PREFIX) and name != CONFIG_ENV:
-            _put(
-                tree, name.removeprefix(ENV_PREFIX).lower().split("__"), value, f"environment variable {name}"
-            )
+            keys = name.removeprefix(ENV_PREFIX).lower().split("__")
+            _put(tree, keys, _env_value(name, value), f"environment variable {name}")
     for dotted, value in (overrides or {}).items():
         _put(tree, dotted.split("."), value, f"option for {dotted}")
     try:
@@ -117,7 +116,11 @@ def _put(tree: dict[str, Any], keys: list[str], value: object, where: str) -> No
 
 def _explain(exc: ValidationError, path: Path | None) -> str:
     lines = []
-    for error in exc.errors():
+    errors = exc.errors()
+    for error in errors:
+        inside = [e for e in errors if e["loc"][: len(error["loc"])] == error["loc"]]
+        if error["type"] == "too_short" and len(inside) > 1:
+            continue  # pydantic says so of a list whose only item is wrong; the item's own error says what
         key = ".".join(str(part) for part in error["loc"]) or "settings"
         seen = (
             ""
@@ -134,6 +137,8 @@ def _explain(exc: ValidationError, path: Path | None) -> str:
 
 
 def _shown(key: str, value: object) -> str:
-    """The value as it may appear in a message: never a camera address, which can hold a password."""
+    """The value as it may appear in a message: never an address, which can hold a password."""
+    if isinstance(value, (dict, list)):
+        return f"a {type(value).__name__} of {len(value)}"
     text = "…" if key.endswith(("source", "url")) else repr(value)
     return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"

@@ -1,4 +1,4 @@
-"""Imports point one way: vision <- models, hardware <- api; and the runtime needs neither torch nor ultralytics."""
+"""Imports point one way: vision <- models, hardware <- api; the runtime needs no torch."""
 
 import ast
 from pathlib import Path
