@@ -1,0 +1,148 @@
+"""The tables of the store, one model for SQLite on the box and PostgreSQL on the hub.
+
+Nothing here is special to one database: times are UTC with a zone, ids of events are UUIDv7 in their
+canonical text form (which sorts by time), and the indexes serve the reads in `api.store`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    TypeDecorator,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Fixed constraint names, so that a later migration can name what it changes (Alembic's naming guide)."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. Refuses a time without a zone; always gives one with zone UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To UTC; SQLite keeps it as text without the zone, which sorts by time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a stored time needs a zone; got {value.isoformat()}, use datetime.now(UTC)")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """With zone UTC, also from a database that does not keep zones."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts up by itself only in a column of type INTEGER."""
+
+
+class Base(DeclarativeBase):
+    """Root of the tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class EventRow(Base):
+    """One blocking: one vehicle, from the first convincing frame until the door was let go."""
+
+    __tablename__ = "events"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    elevator_id: Mapped[str] = mapped_column(String(64))
+    camera_id: Mapped[str] = mapped_column(String(64))
+    class_name: Mapped[str] = mapped_column(String(32))
+    zone: Mapped[str] = mapped_column(String(16))
+    suspected_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    escalated_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    outcome: Mapped[str | None] = mapped_column(String(32))
+    hold_s: Mapped[float] = mapped_column(Float(), default=0.0)
+    pulses: Mapped[int] = mapped_column(Integer(), default=0)
+    score: Mapped[float] = mapped_column(Float())
+    simulated: Mapped[bool] = mapped_column(Boolean())
+    model_name: Mapped[str] = mapped_column(String(120))
+    model_sha256: Mapped[str] = mapped_column(String(64))
+    rules_version: Mapped[str] = mapped_column(String(64))
+    software_version: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (
+        Index("ix_events_started_at_id", "started_at", "id"),
+        Index("ix_events_elevator_id_started_at_id", "elevator_id", "started_at", "id"),
+        Index("ix_events_ended_at", "ended_at"),
+    )
+
+
+class EvidenceRow(Base):
+    """What the camera saw of the vehicle in one frame."""
+
+    __tablename__ = "event_evidence"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    event_id: Mapped[str] = mapped_column(String(36), ForeignKey("events.id", ondelete="CASCADE"))
+    t_offset_s: Mapped[float] = mapped_column(Float())
+    score: Mapped[float] = mapped_column(Float())
+    conf: Mapped[float] = mapped_column(Float())
+    x1: Mapped[float] = mapped_column(Float())
+    y1: Mapped[float] = mapped_column(Float())
+    x2: Mapped[float] = mapped_column(Float())
+    y2: Mapped[float] = mapped_column(Float())
+    phase: Mapped[str] = mapped_column(String(16))
+
+    __table_args__ = (Index("ix_event_evidence_event_id_t_offset_s", "event_id", "t_offset_s"),)
+
+
+class PhaseChangeRow(Base):
+    """One step of the hold machine."""
+
+    __tablename__ = "phase_changes"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    elevator_id: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    before: Mapped[str] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(600))
+    # No foreign key: a phase change is kept even when its event could not be written (full disk).
+    event_id: Mapped[str | None] = mapped_column(String(36))
+
+    __table_args__ = (
+        Index("ix_phase_changes_event_id_at", "event_id", "at"),
+        Index("ix_phase_changes_elevator_id_at", "elevator_id", "at"),
+    )
+
+
+class PreHoldRow(Base):
+    """A false pre-hold: the relay closed on suspicion and let go because the vote did not confirm."""
+
+    __tablename__ = "pre_holds"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    elevator_id: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    held_s: Mapped[float] = mapped_column(Float())
+
+    __table_args__ = (Index("ix_pre_holds_elevator_id_at", "elevator_id", "at"),)
