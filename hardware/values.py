@@ -81,6 +81,7 @@ class Inputs:
     maintenance: bool = False
     remote_release: bool = False  # a manager let this vehicle go
     schedule_off: bool = False
+    fault: bool = False  # the box itself is not well: set by the controller, never by a wire
 
     @property
     def inhibit_reason(self) -> str | None:
@@ -93,8 +94,8 @@ class Inputs:
 
 Outcome: TypeAlias = Literal["left", "escalated", "inhibited", "blind"]
 """How a hold came to its end. left: the vehicle was seen to be gone. escalated: the cap was reached first.
-inhibited: a manager released it, or an inhibit input was still on at the end. blind: the camera was lost and the
-vehicle was not found again within `HoldRules.rejoin_s`."""
+inhibited: a manager released it, or an inhibit input was still on at the end. blind: the camera was lost and
+the vehicle was not found again within `HoldRules.rejoin_s`."""
 
 
 @dataclass(frozen=True, slots=True)
