@@ -1,0 +1,85 @@
+"""From the raw YOLOv8 head to boxes in the source picture: pure functions on arrays."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.geometry import Letterbox, box_iou, unletterbox
+from vision.types import Detections
+
+MAX_CANDIDATES: Final = 300
+"""At most this many rows enter NMS, best first: bounds the time that a noisy picture can cost. Ultralytics
+keeps as many after NMS (`max_det`); an elevator car holds a handful of objects."""
+
+BOX_ROWS: Final = 4
+"""Rows of the head before the class scores: cx, cy, w, h in pixels of the letterboxed picture."""
+
+_HEAD_NDIM: Final = 3
+
+_FAR_PX: Final = 1e6
+"""Coordinates beyond this are cut before arithmetic, as float32 could overflow. No picture is that wide."""
+
+
+def decode(
+    head: NDArray[np.float32],
+    canonical_ids: NDArray[np.int64],
+    fitted: Letterbox,
+    *,
+    conf: float,
+    nms_iou: float,
+    max_candidates: int = MAX_CANDIDATES,
+) -> Detections:
+    """Detections of at least ``conf``, best first, in source pixels, cut to the source picture.
+
+    Args: head is (1, 4 + C, N) float32: cx, cy, w, h in letterbox pixels, then C class probabilities per
+    cell. ``canonical_ids`` (C,) int64 maps model classes to `vision.types.CLASS_NAMES`; negative means
+    dropped. A cell votes for its best class among *all* C, so a confident car is never a weak e-bike.
+    Cells with NaN or infinite values and boxes without area inside the picture are left out.
+    Raises: ValueError if the head has another shape.
+    """
+    classes = len(canonical_ids)
+    if head.ndim != _HEAD_NDIM or head.shape[0] != 1 or head.shape[1] != BOX_ROWS + classes:
+        raise ValueError(
+            f"the head must be (1, {BOX_ROWS + classes}, N) for {classes} classes; got {head.shape}"
+        )
+    boxes, scores = head[0, :BOX_ROWS], head[0, BOX_ROWS:]
+    rows = np.flatnonzero(scores.max(axis=0) >= conf)  # NaN compares false, so such cells fall out here
+    scores, boxes = scores[:, rows], boxes[:, rows]
+    best = scores.argmax(axis=0)
+    class_id, sure = canonical_ids[best], scores[best, np.arange(len(rows))]
+    sound = np.isfinite(sure) & np.isfinite(boxes).all(axis=0) & (boxes[2:] > 0).all(axis=0)
+    rows = np.flatnonzero(sound & (class_id >= 0))
+    rows = rows[np.argsort(-sure[rows], kind="stable")[:max_candidates]]
+
+    found = Detections(
+        unletterbox(_cxcywh_to_xyxy(boxes[:, rows].T), fitted),
+        np.minimum(sure[rows], 1).astype(np.float32, copy=False),
+        class_id[rows],
+    )
+    inside = np.asarray((found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1))
+    return nms(found.where(inside), nms_iou)
+
+
+def nms(found: Detections, iou: float) -> Detections:
+    """Greedy non-maximum suppression within each class: a box goes if a better one of its class overlaps it
+    by more than ``iou``. Order is kept, so best first stays best first. Idempotent.
+
+    Own code and not `cv2.dnn.NMSBoxesBatched`: that one wants Python lists of rectangles.
+    """
+    same_class = found.class_id[:, None] == found.class_id[None, :]
+    overlaps = (box_iou(found.xyxy, found.xyxy) > iou) & same_class
+    keep = np.ones(len(found), np.bool_)
+    for row in range(len(found)):
+        if keep[row]:
+            keep[row + 1 :] &= ~overlaps[row, row + 1 :]
+    return found.where(keep)
+
+
+def _cxcywh_to_xyxy(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 4) centre and size to (N, 4) corners."""
+    near = np.clip(boxes, -_FAR_PX, _FAR_PX)
+    half = near[:, 2:] / 2
+    return np.concatenate((near[:, :2] - half, near[:, :2] + half), axis=1)
