@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from vision.geometry import PAD_VALUE, area, as_boxes, box_iou, centre, clip_xyxy, fit, letterbox, unletterbox
+from vision.geometry import (
+    PAD_VALUE,
+    area,
+    as_boxes,
+    box_iou,
+    centre,
+    clip_xyxy,
+    fit,
+    letterbox,
+    pair_iou,
+    unletterbox,
+)
 
 
 def test_iou_known_values() -> None:
@@ -13,6 +24,13 @@ def test_iou_known_values() -> None:
     expected = np.array([[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]], np.float32)
     np.testing.assert_allclose(iou[:3], expected, atol=1e-6)
     assert not iou[3].any()  # a box without area overlaps nothing
+
+
+def test_pair_iou_agrees_with_box_iou() -> None:
+    boxes = [(0, 0, 10, 10), (5, 0, 15, 10), (20, 20, 30, 30), (3, 3, 3, 9), (10, 0, 20, 10), (2, 2, 4, 5)]
+    for a in boxes:
+        for b in boxes:
+            assert pair_iou(a, b) == pytest.approx(float(box_iou(a, b)[0, 0]), abs=1e-6)
 
 
 def test_iou_of_nothing() -> None:

@@ -1,0 +1,171 @@
+"""The motion gate: an empty, still car costs next to nothing.
+
+Each frame becomes a small grey thumbnail. It is compared with the previous frame, for what is quick, and with
+the last frame that the detector saw, for what creeps. The gate holds no picture and knows no objects: when in
+doubt it opens, because an inference too many costs milliseconds and one too few costs a detection.
+
+It opens on the very frame whose thumbnail differs, so it adds no delay to anything it can see: a change of at
+least `min_cells` cells (20 x 20 px of a 640 x 360 picture) by `min_delta` grey levels. Anything fainter is
+caught by the refresh, at most `refresh_s` later.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.types import Image
+from vision.vote import check_ranges
+
+Thumb = NDArray[np.float32]
+"""(h, w) grey levels, 0 to 255."""
+
+Reason = Literal["first", "blocked", "motion", "linger", "refresh", "still"]
+"""Why the gate is open; ``still`` means closed."""
+
+_MAD_TO_SIGMA: Final = 1.4826  # standard deviation of normal noise over its median absolute deviation
+_SAMPLES: Final = 3  # per cell and direction
+
+
+@dataclass(frozen=True, slots=True)
+class GateParams:
+    """What counts as motion, and how long it matters. Grey levels are of 255."""
+
+    thumb_wh: tuple[int, int] = (64, 36)  # cells of 10 x 10 px at 640 x 360: a wheel covers several
+    min_delta: float = 6.0  # grey levels a cell must change by; compression alone gives 2 to 4
+    noise_factor: float = 6.0  # ... and so many standard deviations of the measured noise
+    max_noise: float = 2.5  # grey levels: above this noise looks like motion and the gate stays open (night)
+    noise_s: float = 2.0  # smoothing time of the noise estimate
+    min_cells: int = 2  # cells that must change; one may be a dead pixel or a blinking lamp
+    crowd_share: float = 0.25  # with more of the picture moving the noise is not measured
+    max_drift: float = 25.0  # grey levels of change all over that still pass as light drift between two looks
+    linger_s: float = 2.0  # open for so long after motion: tracks settle, people who stop are seen
+    refresh_s: float = 1.0  # longest time without an inference, also the bound for what the gate cannot see
+
+    def __post_init__(self) -> None:
+        ranges: dict[str, tuple[float, float]] = {
+            "min_delta": (1, 50),
+            "noise_factor": (1, 20),
+            "max_noise": (0, 10),
+            "noise_s": (0.1, 60),
+            "min_cells": (1, 1000),
+            "crowd_share": (0, 1),
+            "max_drift": (0, 255),
+            "linger_s": (0, 60),
+            "refresh_s": (0.1, 5),
+        }
+        check_ranges(self, ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """Whether this frame goes to the detector."""
+
+    open: bool
+    reason: Reason
+    cells: int = 0  # that changed
+    noise: float = 0.0  # grey levels, standard deviation of a cell
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateState:
+    """Everything the gate remembers."""
+
+    previous: Thumb
+    inferred: Thumb
+    t_s: float  # of `previous`
+    inferred_s: float
+    moved_s: float  # of the latest motion
+    noise: float = 0.5  # grey levels: what rounding to whole levels leaves (about 0.3) and a little more
+
+
+def thumbnail(image: Image, size_wh: tuple[int, int]) -> Thumb:
+    """(h, w) float32 grey picture of ``size_wh`` cells of an (H, W, 3) uint8 BGR image."""
+    # Bilinear first: it reads a third of the pixels of a small picture and no more of a large one, so the cost
+    # does not grow with the camera; averaging 3 x 3 samples then takes the noise down.
+    samples_wh = (size_wh[0] * _SAMPLES, size_wh[1] * _SAMPLES)
+    samples = cv2.resize(image, samples_wh, interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(samples, size_wh, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+
+
+def decide(
+    state: GateState | None, thumb: Thumb, t_s: float, *, blocked_present: bool, params: GateParams
+) -> tuple[GateState, GateDecision]:
+    """Whether a frame must be inferred. Pure.
+
+    Args: ``t_s`` capture time; ``blocked_present``: something blocked, or that may yet turn out to be, was
+    there after the last inference. The first frame, one of another shape and one from the past start over,
+    open.
+    """
+    p = params
+    if state is None or state.previous.shape != thumb.shape or t_s < state.t_s:
+        return GateState(thumb, thumb, t_s, t_s, t_s), GateDecision(True, "first", 0, 0.0)
+    threshold = max(p.min_delta, p.noise_factor * min(state.noise, p.max_noise))
+    quick, noise = _changed(thumb, state.previous, threshold, p)
+    # With the gate open the previous frame is the one that was inferred.
+    slow = quick if state.inferred is state.previous else _changed(thumb, state.inferred, threshold, p)[0]
+    cells = max(quick, slow)
+    moved = cells >= p.min_cells
+    moved_s = t_s if moved else state.moved_s
+    reason: Reason = "still"
+    if moved:
+        reason = "motion"
+    elif blocked_present:
+        reason = "blocked"
+    elif t_s - moved_s <= p.linger_s:
+        reason = "linger"
+    elif t_s - state.inferred_s >= p.refresh_s:
+        reason = "refresh"
+    now = replace(state, previous=thumb, t_s=t_s, moved_s=moved_s)
+    if quick <= p.crowd_share * thumb.size:
+        blend = 1 - math.exp(-(t_s - state.t_s) / p.noise_s)
+        now = replace(now, noise=state.noise + blend * (noise - state.noise))
+    if reason != "still":
+        now = replace(now, inferred=thumb, inferred_s=t_s)
+    return now, GateDecision(reason != "still", reason, cells, now.noise)
+
+
+def _changed(thumb: Thumb, before: Thumb, threshold: float, p: GateParams) -> tuple[int, float]:
+    """Cells that changed by more than ``threshold`` beyond the drift of the whole picture; noise, grey
+    levels.
+
+    The median is the drift (a lamp warming up, exposure settling); it and the noise come from medians, which
+    an object that covers less than half of the picture cannot move. A large drift is a light switched, and
+    the scene is looked at again.
+    """
+    change = thumb - before
+    drift = _median(change)
+    away = np.abs(change - drift)
+    cells = thumb.size if abs(drift) > p.max_drift else int(np.count_nonzero(away > threshold))
+    return cells, _MAD_TO_SIGMA * _median(away)
+
+
+def _median(values: Thumb) -> float:
+    """The upper median: what np.median costs four times as much for, on a picture."""
+    return float(np.partition(values, values.size // 2, axis=None)[values.size // 2])
+
+
+class MotionGate:
+    """`decide` with its memory, for one camera."""
+
+    def __init__(self, params: GateParams | None = None) -> None:
+        self.params = params or GateParams()
+        self._state: GateState | None = None
+
+    def open(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:
+        """Whether to infer this frame; see `decide`."""
+        thumb = thumbnail(image, self.params.thumb_wh)
+        self._state, decision = decide(
+            self._state, thumb, t_s, blocked_present=blocked_present, params=self.params
+        )
+        return decision
+
+    def reset(self) -> None:
+        """Forget everything: the next frame is a first frame."""
+        self._state = None

@@ -1,0 +1,137 @@
+"""One frame in, one observation out: gate, detector, tracks, presence. A thin shell over pure steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from vision import presence as presence_step
+from vision import tracking
+from vision.gate import GateDecision, MotionGate
+from vision.presence import OperatingConf, PresenceParams, PresenceState
+from vision.tracking import TrackerState, TrackParams
+from vision.types import Clock, Detections, Detector, Frame, Observation, Presence, Sighting
+from vision.vote import VoteParams
+from vision.zones import Zone
+
+MAX_GAP_S = 3.0
+"""Longest time between two frames over which tracks are carried on; after it anything may have changed."""
+
+
+class Perceiver:
+    """What is in front of one camera, frame by frame. Not thread-safe; deterministic given frames and
+    detector.
+
+    `look` fills ``stage_s`` with ``gate, infer, track, presence, total`` in seconds of ``perf``. Stages that
+    the gate saved are left out rather than 0, so that they do not flatter the percentiles.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        operating_conf: OperatingConf,
+        gate: MotionGate | None = None,
+        tracks: TrackParams | None = None,
+        votes: VoteParams | None = None,
+        presence: PresenceParams | None = None,
+        zones: tuple[Zone, ...] = (),
+        max_gap_s: float = MAX_GAP_S,
+        perf: Clock = time.perf_counter,
+    ) -> None:
+        self._detector = detector
+        self._operating_conf = operating_conf
+        self._gate = gate or MotionGate()
+        self._votes = votes or VoteParams()
+        self._presence_params = presence or PresenceParams()
+        self._zones = zones
+        self._max_gap_s = max_gap_s
+        self._perf = perf
+        # What convinces in a single frame must also be able to start a track.
+        params = tracks or TrackParams()
+        lowest = min((self._conf_of(c) for c in self._presence_params.blocked_ids), default=1.0)
+        self._track_params = replace(params, start_conf=min(params.start_conf, lowest))
+        self._tracker = TrackerState()
+        self._presence = PresenceState()
+        self._latest: tuple[float, tuple[int, int]] | None = None  # capture time, size_wh
+        self.decision: GateDecision | None = None  # of the latest frame, for metrics
+
+    @property
+    def elsewhere(self) -> tuple[Sighting, ...]:
+        """Blocked vehicles seen where they do not hold the door, such as on the landing."""
+        return self._presence.elsewhere
+
+    def reset(self) -> None:
+        """Forget tracks, presence and the gate's picture. Track ids go on: none is given twice."""
+        self._gate.reset()
+        self._tracker = tracking.cleared(self._tracker)
+        self._presence = PresenceState()
+        self._latest = None
+
+    def look(self, frame: Frame) -> Observation:
+        """What this frame shows.
+
+        Starts over by itself when the resolution changes, after a gap of more than ``max_gap_s`` and when
+        time runs backwards. Raises: whatever the detector raises; tracks and presence are as before the call,
+        and the gate looks again at the next frame.
+        """
+        start = self._perf()
+        size_wh = (frame.image.shape[1], frame.image.shape[0])
+        if self._latest is not None and not self._follows(frame.t_s, size_wh):
+            self.reset()
+        self._latest = (frame.t_s, size_wh)
+        self.decision = self._gate.open(frame.image, frame.t_s, self._blocked_present())
+        gated = self._perf()
+        stage_s = {"gate": gated - start}
+        detections: Detections | None = None
+        if self.decision.open:
+            try:
+                detections = self._detector.detect(frame.image)
+            except BaseException:
+                # The gate believes this frame was inferred. Let it start over, or a still scene would hide
+                # the object that the failed inference would have found.
+                self._gate.reset()
+                raise
+            inferred = self._perf()
+            self._tracker = tracking.update(
+                self._tracker, detections, frame.t_s, self._track_params, self._votes
+            )
+            tracked = self._perf()
+            self._presence = presence_step.update(
+                self._presence,
+                self._tracker.tracks,
+                frame.t_s,
+                size_wh,
+                zones=self._zones,
+                operating_conf=self._operating_conf,
+                params=self._presence_params,
+            )
+            stage_s |= {"infer": inferred - gated, "track": tracked - inferred}
+        else:
+            tracked = gated
+            # Safe, for three reasons. The gate never closes while anything blocked is present, so all that is
+            # carried to the new capture time is "nothing there". The picture is the one that it was said of,
+            # within the noise. And it is inferred again after `refresh_s`, whatever the gate thinks. Without
+            # it presence would go stale and the hold step would report a blind camera in every still car.
+            self._presence = presence_step.still(self._presence, frame.t_s)
+        end = self._perf()
+        stage_s |= {"presence": end - tracked, "total": end - start}
+        presence = self._presence.presence or Presence(frame.t_s)
+        return Observation(frame, detections, self._tracker.tracks, presence, stage_s)
+
+    def _follows(self, t_s: float, size_wh: tuple[int, int]) -> bool:
+        if self._latest is None:
+            return False
+        return size_wh == self._latest[1] and 0 <= t_s - self._latest[0] <= self._max_gap_s
+
+    def _blocked_present(self) -> bool:
+        """Something blocked is there or, not yet sure, leads the vote of a track anywhere in the picture."""
+        state = self._presence
+        if state.elsewhere or (state.presence is not None and state.presence.sightings):
+            return True
+        return any(track.class_id in self._presence_params.blocked_ids for track in self._tracker.tracks)
+
+    def _conf_of(self, class_id: int) -> float:
+        conf = self._operating_conf
+        return conf[class_id] if isinstance(conf, Mapping) else conf(class_id)
