@@ -1,7 +1,8 @@
 """The recorder: a thread that writes to the store, so that a slow or full disk never delays the door.
 
-A write that fails is tried again, in order, until the store is back; while it is away only what is essential
-(events and their ends) is kept, and the queue is bounded.
+The store is opened on that thread too, so guard starts and holds even where it cannot be opened. A write that
+fails is tried again, in order, until the store is back; while it is away only what is essential (events and
+their ends) is kept, and the queue is bounded.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from api.book import EventWrites, Write
@@ -24,11 +26,13 @@ RETRY_S: Final = 1.0
 class Recorder:
     """Writes in the order in which writes were put.
 
-    Args: store is called from this thread only. retry_s: pause after a failed write.
+    Args: open_store is called on this recorder's thread, again after each failure, and raises `StorageError`.
+    retry_s: pause after a failed write.
     """
 
-    def __init__(self, store: EventWrites, *, retry_s: float = RETRY_S) -> None:
-        self._store = store
+    def __init__(self, open_store: Callable[[], EventWrites], *, retry_s: float = RETRY_S) -> None:
+        self._open_store = open_store
+        self._store: EventWrites | None = None
         self._retry_s = retry_s
         self._queue: deque[Write] = deque()
         self._wake = threading.Condition()
@@ -38,7 +42,8 @@ class Recorder:
         self.lost = 0  # writes given up
 
     def start(self) -> None:
-        """Begin writing."""
+        """Begin writing; the store is opened now, not at the first event."""
+        self.put(Write("opening", lambda _: None))
         self._thread.start()
 
     def put(self, write: Write) -> None:
@@ -85,6 +90,8 @@ class Recorder:
     def _try(self, write: Write) -> bool:
         """True if the write is done with, for good or bad."""
         try:
+            if self._store is None:
+                self._store = self._open_store()
             write.do(self._store)
         except StorageError as exc:
             if self.ok:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hardware.hold import Decision, HoldRules, Inputs, Phase, Signal, initial, step
+from hardware.hold import Decision, HoldRules, Inputs, OpenEvent, Phase, Signal, initial, step
 from hardware.relay import Relay
 from hardware.slot import PresenceSlot
 from vision.errors import RelayError
@@ -31,7 +31,7 @@ class ControllerState:
     healthy: bool
     detail: str  # why not healthy; empty if healthy
     inhibit_reason: str | None
-    open_event_since_s: float | None
+    open_event: OpenEvent | None
     missed_ticks: int
     failures: int
 
@@ -190,14 +190,13 @@ class HoldController:
             started = self._thread is not None and not self._stop.is_set()
             if not detail and started and self._last_s is not None and now_s - self._last_s > LATE_S:
                 detail = f"the hold loop has not ticked for {now_s - self._last_s:.1f} s"
-            event = self._hold.event
             return ControllerState(
                 self._decision,
                 self._hold.since_s,
                 not detail,
                 detail,
                 self._inhibit_reason,
-                None if event is None else event.start_s,
+                self._hold.event,
                 self._missed,
                 self._failures,
             )

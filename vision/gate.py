@@ -86,7 +86,7 @@ class GateState:
 
 def thumbnail(image: Image, size_wh: tuple[int, int]) -> Thumb:
     """(h, w) float32 grey picture of ``size_wh`` cells of an (H, W, 3) uint8 BGR image."""
-    # Bilinear first: it reads a third of the pixels of a small picture and no more of a large one, so the cost
+    # Bilinear first: it reads a third of the pixels of a small picture, no more of a large one, so the cost
     # does not grow with the camera; averaging 3 x 3 samples then takes the noise down.
     samples_wh = (size_wh[0] * _SAMPLES, size_wh[1] * _SAMPLES)
     samples = cv2.resize(image, samples_wh, interpolation=cv2.INTER_LINEAR)
@@ -169,3 +169,11 @@ class MotionGate:
     def reset(self) -> None:
         """Forget everything: the next frame is a first frame."""
         self._state = None
+
+
+class OpenGate(MotionGate):
+    """A gate that never closes, for those who would rather pay for each inference (``vision.motion_gate``)."""
+
+    def open(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:  # noqa: ARG002
+        """Always open."""
+        return GateDecision(True, "refresh", 0)

@@ -1,0 +1,190 @@
+"""`liftguard doctor`: looks at everything the main job needs and says what to do about what is not well.
+
+It never moves a relay.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import onnxruntime as ort
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.about import version
+from api.link import LIVE, socket_address
+from api.load import find_config, load_settings
+from api.main import build_detector, build_relay, build_source, relay_is_simulated
+from api.settings import ElevatorSettings, Settings
+from api.store import Store
+from vision.errors import LiftguardError, StorageError
+from vision.sources import redact
+
+FREE_WARN_GB: Final = 2.0  # below this clips will soon have no room
+RUNS: Final = 20  # inferences timed
+Status = Literal["ok", "warn", "fail"]
+_MARK: Final = {"ok": "[green]ok[/]", "warn": "[yellow]look[/]", "fail": "[bold red]fail[/]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    status: Status
+    said: str
+
+
+def run_doctor(config: Path | None, *, overrides: Mapping[str, Any], as_json: bool) -> int:
+    """Run every check. Returns 0, or 1 if one failed."""
+    console = Console()
+    logging.disable(logging.ERROR)  # the findings say it better
+    with nullcontext() if as_json else Console(stderr=True).status("looking …"):
+        findings = list(examine(config, overrides))
+    if as_json:
+        typer.echo(
+            json.dumps({"version": version(), "findings": [asdict(f) for f in findings]}, ensure_ascii=False)
+        )
+    else:
+        table = Table(show_header=False, box=None, pad_edge=False)
+        for finding in findings:
+            table.add_row(_MARK[finding.status], finding.check, finding.said)
+        console.print(table)
+        bad = sum(f.status == "fail" for f in findings)
+        console.print(
+            "All is well." if not bad else f"{bad} check(s) failed; the lines above say what to do."
+        )
+    return 1 if any(f.status == "fail" for f in findings) else 0
+
+
+def examine(config: Path | None, overrides: Mapping[str, Any]) -> Iterator[Finding]:
+    """All checks in order. Wrong settings end it: nothing else could be looked at."""
+    machine = f"Liftguard {version()}, Python {platform.python_version()}, {platform.machine()}"
+    yield Finding("machine", "ok", f"{machine}, {len(os.sched_getaffinity(0))} cores")
+    try:
+        settings = load_settings(config, overrides=overrides)
+    except LiftguardError as exc:
+        yield Finding("settings", "fail", str(exc))
+        return
+    path = find_config(config, os.environ)
+    yield Finding("settings", "ok", str(path) if path else "no file: defaults, environment and options")
+    checks: list[tuple[str, Callable[[Settings], Iterator[Finding]]]] = [
+        ("data folder", _data_folder),
+        ("store", _store),
+        ("model", _model),
+        ("cameras", _cameras),
+        ("relays", _relays),
+        ("page", _page),
+    ]
+    for name, check in checks:
+        try:
+            yield from check(settings)
+        except LiftguardError as exc:
+            yield Finding(name, "fail", str(exc))
+
+
+def _data_folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".doctor"
+        probe.write_bytes(b"x")
+        probe.unlink()
+        free_gb = shutil.disk_usage(folder).free / 1e9
+    except OSError as exc:
+        yield Finding("data folder", "fail", f"{folder} cannot be written: {exc}; set data_dir or its owner")
+        return
+    socket_address(settings.run_dir, LIVE)
+    said = f"{folder.resolve()}, {free_gb:.1f} GB free"
+    yield Finding("data folder", "ok" if free_gb >= FREE_WARN_GB else "warn", said)
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    store = Store(settings.store_url)
+    try:
+        store.migrate()
+        result = store.integrity_check()
+        if result != "ok":
+            raise StorageError(f"{store.where} is damaged: {result[:200]}; restore a backup or move it away")
+        yield Finding("store", "ok", store.where)
+    finally:
+        store.close()
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    detector = build_detector(settings)
+    picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    times_ms = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        detector.detect(picture)
+        times_ms.append((time.perf_counter() - start) * 1000)
+    median_ms = statistics.median(times_ms)
+    said = (
+        f"{detector.name}, {detector.size_wh[0]} px, {median_ms:.0f} ms per picture (median of {RUNS}), "
+        f"{settings.detector.threads} threads, ONNX Runtime {ort.__version__}"
+    )
+    yield Finding("model", "ok" if median_ms <= 100 else "warn", said)
+
+
+def _cameras(settings: Settings) -> Iterator[Finding]:
+    for elevator in settings.elevators:
+        yield _camera(elevator)
+
+
+def _camera(elevator: ElevatorSettings) -> Finding:
+    name, address = f"camera {elevator.id}", redact(elevator.camera.source)
+    source = build_source(elevator)
+    try:
+        limit_s = elevator.camera.open_timeout_s + elevator.camera.stall_timeout_s
+        frame = source.read(limit_s)
+        if frame is None:
+            detail = source.status().detail
+            return Finding(name, "fail", f"{address} gave no picture within {limit_s:.0f} s: {detail}")
+        height, width = frame.image.shape[:2]
+        dark = float(frame.image.mean()) < 10
+        said = f"{address} gives {width} x {height} pictures" + ("; they are almost black" if dark else "")
+        return Finding(name, "warn" if dark else "ok", said)
+    finally:
+        source.close()
+
+
+def _relays(settings: Settings) -> Iterator[Finding]:
+    for elevator in settings.elevators:
+        name = f"relay {elevator.id}"
+        if relay_is_simulated(elevator):
+            yield Finding(
+                name, "ok", "simulated: no pin of this machine is touched, a simulated elevator shows it"
+            )
+            continue
+        build_relay(elevator).close()
+        kind = "never closes (kind A, alarm only)" if elevator.kind == "A" else "found, released"
+        yield Finding(name, "ok", f"GPIO {elevator.relay.pin} {kind}")
+
+
+def _page(settings: Settings) -> Iterator[Finding]:
+    web = settings.web
+    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((web.host, web.port))
+        except OSError as exc:
+            said = f"{web.host}:{web.port} cannot be used ({exc.strerror}); stop what uses it or set web.port"
+            yield Finding("page", "warn", said + " (a running Liftguard uses it rightly)")
+            return
+    yield Finding("page", "ok", f"http://{web.host}:{web.port} is free")

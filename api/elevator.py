@@ -1,0 +1,240 @@
+"""One elevator at work: the vision thread that feeds its hold, and its state for the page."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from api.book import EventBook
+from api.latency import LatencyWindow
+from api.live import CameraState, DoorState, ElevatorState, LiveBox, LiveFrameInfo
+from api.metrics import GuardMetrics
+from api.narrate import tell
+from api.settings import ElevatorSettings
+from api.times import WallTime
+from hardware.controller import HoldController
+from hardware.hold import EventStarted, Phase, PhaseChanged, Signal
+from hardware.relay import Relay
+from hardware.slot import PresenceSlot
+from vision.errors import RelayError
+from vision.perceive import Perceiver
+from vision.sources import redact
+from vision.types import CLASS_NAMES, FrameSource, Observation
+
+log = logging.getLogger(__name__)
+
+READ_S: Final = 0.5  # how long the vision thread waits for a frame before it looks whether to stop
+TROUBLE_S: Final = 1.0  # pause after a failed frame: the presence goes stale and the door is let go
+FPS_WINDOW: Final = 30  # frames over which the shown frame rate is taken
+STAGES: Final = {
+    "wait": "from capture until the frame is looked at",
+    "gate": "motion gate",
+    "infer": "letterbox, model, decoding and NMS; only of frames that the gate let through",
+    "track": "association and class vote",
+    "presence": "zones and hysteresis",
+    "total": "gate to presence",
+    "capture_to_presence": "from capture until the hold can hear of it",
+    "capture_to_relay": "from capture of a convincing frame until the relay is set (target p95 300 ms)",
+    "sight_to_confirm": "from a vehicle's first frame until its hold is confirmed (target p95 700 ms)",
+    "gone_to_release": "from the last sighting until the relay lets go (limit 3 s)",
+}
+"""Every latency that guard measures."""
+
+
+class Door(Protocol):
+    """Something that knows how its door stands: the simulated elevator, later the inputs."""
+
+    def door(self) -> DoorState: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an elevator is made of. `api.main` puts them together."""
+
+    settings: ElevatorSettings
+    source: FrameSource
+    perceiver: Perceiver
+    slot: PresenceSlot
+    relay: Relay
+    controller: HoldController
+    book: EventBook
+    door: Door | None
+
+
+class Elevator:
+    """Runs the parts of one elevator: a vision thread beside the controller's own."""
+
+    def __init__(self, parts: Parts, latency: LatencyWindow, metrics: GuardMetrics, times: WallTime) -> None:
+        self.parts = parts
+        self.id = parts.settings.id
+        self.latency = latency
+        self._metrics = metrics
+        self._times = times
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=f"vision-{self.id}", daemon=True)
+        self._newest: Observation | None = None
+        self._seen_s = 0.0  # capture time of the latest sighting
+        self._looked_s: deque[float] = deque(maxlen=FPS_WINDOW)
+
+    def start(self) -> None:
+        """Start watching; the hold first, so that it starts released and BLIND."""
+        self.parts.controller.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the door go, then stop everything else. Idempotent."""
+        self._stop.set()
+        try:
+            self.parts.controller.stop()
+        except RelayError as exc:
+            log.error("%s: the relay did not let go at the end: %s", self.id, exc)
+        self.parts.book.stop(self._times.clock(), *self._held())
+        self.parts.source.close()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+        if self.parts.door:
+            self.parts.door.close()
+        self.parts.relay.close()
+
+    def flush(self) -> None:
+        """Put the evidence gathered since the last time on its way to the store."""
+        self.parts.book.flush(self._times.clock(), *self._held())
+
+    def hear(self, signal: Signal) -> None:
+        """Take one signal of the hold, on the hold thread: no input or output here."""
+        self._time(signal)
+        self._metrics.signal(self.id, signal)
+        self.parts.book.signal(signal)
+        story = tell(self.parts.settings.name, signal)
+        if story:
+            log.info("%s", story)
+
+    def state(self) -> ElevatorState:
+        """Everything the page shows of this elevator."""
+        settings, now = self.parts.settings, self.parts.controller.state
+        return ElevatorState(
+            id=self.id,
+            name=settings.name,
+            kind=settings.kind,
+            phase=now.decision.phase,
+            phase_since=self._times.utc(now.phase_since_s),
+            energised=now.decision.energise,
+            voice=now.decision.voice,
+            relay_ok=now.healthy,
+            inhibit_reason=now.inhibit_reason,
+            open_event_id=self.parts.book.open_event_id,
+            door=self.parts.door.door() if self.parts.door else None,
+            camera=self._camera(),
+            events=self.parts.book.events,
+            false_pre_holds=self.parts.book.false_pre_holds,
+        )
+
+    def live(self) -> tuple[LiveFrameInfo, Observation] | None:
+        """The newest picture looked at and what was seen in it, or None before the first."""
+        seen = self._newest
+        if seen is None:
+            return None
+        height, width = seen.frame.image.shape[:2]
+        blocked = {s.track_id: s for s in seen.presence.sightings}
+        boxes = tuple(
+            LiveBox(
+                track_id=track.track_id,
+                class_name=CLASS_NAMES[track.class_id],
+                score=min(
+                    1.0, max(0.0, blocked[track.track_id].score if track.track_id in blocked else track.conf)
+                ),
+                blocked=track.track_id in blocked,
+                xyxy=track.xyxy,
+            )
+            for track in seen.tracks
+        )
+        info = LiveFrameInfo(
+            elevator_id=self.id,
+            seq=seen.frame.seq,
+            at=self._times.utc(seen.frame.t_s),
+            size_wh=(width, height),
+            phase=self.parts.controller.state.decision.phase,
+            boxes=boxes,
+        )
+        return info, seen
+
+    def _held(self) -> tuple[float, int]:
+        """Seconds and pulses that the relay has held the door for the open event."""
+        event = self.parts.controller.state.open_event
+        if event is None or self.parts.settings.kind == "A":
+            return 0.0, 0
+        return event.hold_s, event.pulses
+
+    def _time(self, signal: Signal) -> None:
+        """Take the times that the design promises: see `STAGES` for each."""
+        presence = self.parts.slot.get()
+        match signal:
+            case PhaseChanged(after=Phase.SUSPECT | Phase.HOLDING, before=Phase.IDLE) if presence:
+                stage, seconds = "capture_to_relay", self._times.clock() - presence.t_s
+            case EventStarted():
+                stage, seconds = "sight_to_confirm", signal.t_s - signal.sighting.since_s
+            case PhaseChanged(before=Phase.HOLDING, after=Phase.IDLE) if presence:
+                stage, seconds = "gone_to_release", signal.t_s - self._seen_s
+            case _:
+                return
+        self.latency.add({stage: seconds})
+        self._metrics.stage_seconds.labels(self.id, stage).observe(seconds)
+
+    def _camera(self) -> CameraState:
+        status = self.parts.source.status()
+        looked = tuple(self._looked_s)
+        recent = bool(looked) and self._times.clock() - looked[-1] < 2.0
+        span_s = looked[-1] - looked[0] if recent else 0.0
+        return CameraState(
+            source=redact(self.parts.settings.camera.source),
+            state=status.state,
+            detail=status.detail,
+            since=self._times.utc(status.since_s),
+            fps=(len(looked) - 1) / span_s if span_s > 0 else 0.0,
+            frames=status.frames,
+            dropped=status.dropped,
+            reconnects=status.reconnects,
+            size_wh=status.size_wh,
+        )
+
+    def _loop(self) -> None:
+        failing = False
+        while not self._stop.is_set():
+            try:
+                looked = self._look()
+            except (
+                Exception
+            ):  # top of a loop that must go on: nothing seen means a stale presence, so release
+                self._metrics.vision_errors.labels(self.id).inc()
+                if not failing:
+                    log.exception(
+                        "%s: a frame could not be looked at; the door is let go until one can", self.id
+                    )
+                failing = True
+                self._stop.wait(TROUBLE_S)
+                continue
+            if looked and failing:
+                log.info("%s: frames can be looked at again", self.id)
+                failing = False
+
+    def _look(self) -> bool:
+        """Look at the next frame, if there is one."""
+        frame = self.parts.source.read(READ_S)
+        if frame is None:
+            return False
+        waited_s = self._times.clock() - frame.t_s
+        seen = self.parts.perceiver.look(frame)
+        self.parts.slot.put(seen.presence)
+        self._newest = seen
+        self._looked_s.append(self._times.clock())
+        stages = {"wait": waited_s, **seen.stage_s, "capture_to_presence": self._looked_s[-1] - frame.t_s}
+        self.latency.add(stages)
+        self._metrics.looked(self.id, seen, stages)
+        if seen.presence.sightings:
+            self._seen_s = frame.t_s
+        self.parts.book.observe(seen)
+        return True

@@ -1,0 +1,197 @@
+"""The guard process: cameras to relays. It needs no web, no network and no disk to let a door go."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+import cv2
+
+from api.about import version
+from api.elevator import Elevator
+from api.live import GuardState, LiveFrameInfo, ModelInfo, ReleaseReply, ReleaseRequest, StageLatency
+from api.metrics import GuardMetrics
+from api.recorder import Recorder
+from api.settings import Settings
+from api.times import WallTime
+from hardware.hold import Phase
+from vision.types import Image
+
+log = logging.getLogger(__name__)
+
+LOOP_S: Final = 0.05  # live pictures at up to 20 Hz, phase changes on the page within this time
+STATE_S: Final = 0.2
+METRICS_S: Final = 1.0
+LIVE_WIDTH_PX: Final = 640  # live pictures are scaled down to this; detection uses the full picture
+JPEG_QUALITY: Final = 80
+RELEASE_FOR_S: Final = 30.0  # a manager's release: long enough for the car to leave
+
+
+class Link(Protocol):
+    """What guard needs of the local link."""
+
+    def publish_state(self, state: GuardState) -> None: ...  # noqa: D102
+    def publish_metrics(self, text: str) -> None: ...  # noqa: D102
+    def publish_frame(self, info: LiveFrameInfo, jpeg: bytes) -> None: ...  # noqa: D102
+    def frames_wanted(self, elevator_id: str) -> bool: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+class Guard:
+    """All elevators of a box, the recorder, and what is told to web."""
+
+    def __init__(
+        self,
+        elevators: Sequence[Elevator],
+        recorder: Recorder,
+        link: Link,
+        model: ModelInfo,
+        metrics: GuardMetrics,
+        times: WallTime,
+    ) -> None:
+        self._elevators = tuple(elevators)
+        self._recorder = recorder
+        self._link = link
+        self._model = model
+        self._metrics = metrics
+        self._times = times
+        self._started = times.wall()
+        self._sent: dict[str, int] = {}  # elevator id -> seq of the live picture sent last
+        self._phases: tuple[Phase, ...] = ()
+        self._due_state_s = self._due_metrics_s = 0.0
+
+    def start(self) -> None:
+        """Start recording and watching."""
+        self._recorder.start()
+        for elevator in self._elevators:
+            elevator.start()
+
+    def stop(self) -> None:
+        """Let every door go first, then end the rest in order."""
+        for elevator in self._elevators:
+            elevator.stop()
+        self._recorder.stop()
+        self._link.close()
+
+    def run(self, stop: threading.Event) -> None:
+        """Tell web what is going on until ``stop`` is set. The doors do not depend on this loop."""
+        failing = False
+        while not stop.wait(LOOP_S):
+            try:
+                self.turn(self._times.clock())
+            except Exception:  # top of a loop that must go on: web is not told, the doors are not affected
+                if not failing:
+                    log.exception("web could not be told what is going on")
+                failing = True
+                stop.wait(1.0)
+            else:
+                failing = False
+
+    def turn(self, now_s: float) -> None:
+        """One turn of the loop: evidence, live pictures, state, metrics."""
+        for elevator in self._elevators:
+            elevator.flush()
+            self._send_picture(elevator)
+        phases = tuple(e.parts.controller.state.decision.phase for e in self._elevators)
+        if phases != self._phases or now_s >= self._due_state_s:
+            self._phases, self._due_state_s = phases, now_s + STATE_S
+            self._link.publish_state(self.state())
+        if now_s >= self._due_metrics_s:
+            self._due_metrics_s = now_s + METRICS_S
+            self._link.publish_metrics(self._metrics.text(self.state()))
+
+    def state(self) -> GuardState:
+        """Everything about this moment."""
+        return GuardState(
+            version=version(),
+            started_at=self._started,
+            at=self._times.wall(),
+            model=self._model,
+            store_ok=self._recorder.ok,
+            elevators=tuple(e.state() for e in self._elevators),
+            latency=tuple(
+                StageLatency(
+                    elevator_id=e.id, stage=q.stage, n=q.n, p50_ms=q.p50_ms, p95_ms=q.p95_ms, p99_ms=q.p99_ms
+                )
+                for e in self._elevators
+                for q in e.latency.quantiles()
+            ),
+        )
+
+    def release(self, request: ReleaseRequest) -> ReleaseReply:
+        """A manager lets a door go."""
+        for elevator in self._elevators:
+            if elevator.id == request.elevator_id:
+                elevator.parts.controller.release(f"{request.by}: {request.reason}", RELEASE_FOR_S)
+                return ReleaseReply(accepted=True, detail=f"the door is let go for {RELEASE_FOR_S:.0f} s")
+        known = ", ".join(e.id for e in self._elevators)
+        return ReleaseReply(accepted=False, detail=f"no elevator {request.elevator_id!r}; there is {known}")
+
+    def _send_picture(self, elevator: Elevator) -> None:
+        if not self._link.frames_wanted(elevator.id):
+            return
+        live = elevator.live()
+        if live is None or self._sent.get(elevator.id) == live[0].seq:
+            return
+        info, seen = live
+        self._sent[elevator.id] = info.seq
+        info, image = fit(info, seen.frame.image)
+        ok, jpeg = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+        if ok:
+            self._link.publish_frame(info, jpeg.tobytes())
+
+
+def fit(info: LiveFrameInfo, image: Image) -> tuple[LiveFrameInfo, Image]:
+    """Scale a live picture and its boxes down to `LIVE_WIDTH_PX`; a smaller one stays as it is."""
+    height, width = image.shape[:2]
+    if width <= LIVE_WIDTH_PX:
+        return info, image
+    scale = LIVE_WIDTH_PX / width
+    size = (LIVE_WIDTH_PX, max(1, round(height * scale)))
+    boxes = tuple(
+        box.model_copy(
+            update={
+                "xyxy": (box.xyxy[0] * scale, box.xyxy[1] * scale, box.xyxy[2] * scale, box.xyxy[3] * scale)
+            }
+        )
+        for box in info.boxes
+    )
+    small: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(image.dtype, copy=False)
+    return info.model_copy(update={"size_wh": size, "boxes": boxes}), small
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def private_folder(path: Path) -> None:
+    """Make the data folder for this user alone: it holds events, later clips."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def interrupted_at() -> datetime:
+    """When an event left open by a crash is said to have ended: when it was found."""
+    return WallTime().wall()
+
+
+def run_guard(settings: Settings) -> int:
+    """Run until a signal comes. Returns the exit code."""
+    from api.main import build_guard
+
+    stop = stop_on_signals()
+    guard = build_guard(settings)
+    guard.start()
+    try:
+        guard.run(stop)
+    finally:
+        guard.stop()
+    return 0

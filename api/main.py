@@ -1,0 +1,225 @@
+"""The composition root: the only file that names concrete classes and puts them together."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import Final
+
+from api.about import version
+from api.book import EventBook, Identity
+from api.elevator import Elevator, Parts
+from api.guard import Guard
+from api.latency import LatencyWindow
+from api.link import GuardLink
+from api.live import DoorState, ModelInfo
+from api.logs import set_up_logging
+from api.metrics import GuardMetrics
+from api.recorder import Recorder
+from api.settings import ElevatorSettings, Settings
+from api.store import Store
+from api.times import WallTime
+from hardware.controller import HoldController
+from hardware.hold import HoldRules, Signal
+from hardware.inputs import NoInputs
+from hardware.relay import GpioRelay, on_raspberry_pi, open_relay
+from hardware.simulated_elevator import SimulatedElevator
+from hardware.slot import PresenceSlot
+from models.detector import OnnxDetector
+from models.manifest import load_manifest
+from vision.errors import ConfigError
+from vision.gate import MotionGate, OpenGate
+from vision.perceive import Perceiver
+from vision.presence import PresenceParams
+from vision.sources import open_source
+from vision.types import FrameSource
+from vision.zones import Zone
+
+log = logging.getLogger(__name__)
+
+MOCK_PIN: Final = 17  # any: pins of the mock factory exist in memory only
+
+
+class SimulatedDoor:
+    """The simulated elevator as the page shows it."""
+
+    def __init__(self, elevator: SimulatedElevator) -> None:
+        self._elevator = elevator
+        elevator.start()
+
+    def door(self) -> DoorState:
+        """Where the simulated door stands."""
+        now = self._elevator.state
+        return DoorState(position=now.position, opening=now.opening, floor=now.floor, simulated=True)
+
+    def close(self) -> None:
+        """End the simulation."""
+        self._elevator.stop()
+
+
+def build_detector(settings: Settings) -> OnnxDetector:
+    """The detector that the settings name, warmed up. Raises: ModelError."""
+    chosen = settings.detector
+    manifest = load_manifest(chosen.manifest)
+    return OnnxDetector(
+        manifest.get(chosen.model),
+        manifest.weights_dir,
+        providers=chosen.providers,
+        intra_op_threads=chosen.threads,
+        spinning=chosen.spinning,
+    )
+
+
+def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: OnnxDetector) -> Perceiver:
+    """Gate, tracks and presence of one camera."""
+    return Perceiver(
+        detector,
+        zones=tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones),
+        presence=PresenceParams(blocked_classes=settings.vision.blocked_classes),
+        operating_conf=detector.operating_conf,
+        gate=MotionGate() if settings.vision.motion_gate else OpenGate(),
+    )
+
+
+def build_rules(elevator: ElevatorSettings) -> HoldRules:
+    """The hold's limits from the settings."""
+    return HoldRules(kind=elevator.kind, **elevator.hold.model_dump())
+
+
+def build_source(elevator: ElevatorSettings) -> FrameSource:
+    """The elevator's camera."""
+    camera = elevator.camera
+    return open_source(
+        camera.source,
+        loop=camera.loop,
+        rtsp_transport=camera.rtsp_transport,
+        open_timeout_s=camera.open_timeout_s,
+        stall_timeout_s=camera.stall_timeout_s,
+        folder_fps=camera.folder_fps,
+    )
+
+
+def relay_is_simulated(elevator: ElevatorSettings) -> bool:
+    """Whether this elevator's relay is a mock pin with a simulated elevator behind it.
+
+    Raises: ConfigError for a real relay without a pin.
+    """
+    relay = elevator.relay
+    if relay.driver == "gpio" and relay.pin is None:
+        raise ConfigError(
+            f"elevator {elevator.id!r} has relay.driver = 'gpio' but no relay.pin; set the BCM number"
+        )
+    return relay.driver == "simulated" or (
+        relay.driver == "auto" and (relay.pin is None or not on_raspberry_pi())
+    )
+
+
+def build_relay(elevator: ElevatorSettings) -> GpioRelay:
+    """The elevator's relay, released."""
+    relay = elevator.relay
+    if relay_is_simulated(elevator):
+        return open_relay(
+            MOCK_PIN if relay.pin is None else relay.pin, active_high=relay.active_high, factory="mock"
+        )
+    assert relay.pin is not None  # noqa: S101  relay_is_simulated has refused it
+    return open_relay(relay.pin, active_high=relay.active_high, factory="lgpio")
+
+
+def build_guard(settings: Settings) -> Guard:
+    """Everything that the guard process runs, not yet started."""
+    set_up_logging(settings.log_level, "guard")
+    times, metrics = WallTime(), GuardMetrics()
+    link = GuardLink(settings.run_dir)  # first: it refuses a second guard before a relay is touched
+    detector = build_detector(settings)
+    model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
+    recorder = Recorder(lambda: open_store(settings, times))
+    elevators = [
+        build_elevator(settings, elevator, detector, recorder, metrics, times)
+        for elevator in settings.elevators
+    ]
+    guard = Guard(elevators, recorder, link, model, metrics, times)
+    link.serve_commands(guard.release)
+    return guard
+
+
+def open_store(settings: Settings, times: WallTime) -> Store:
+    """The store with its tables up to date; events that a crash left open are closed. Raises: StorageError."""
+    store = Store(settings.store_url)
+    store.migrate()
+    found = store.close_interrupted(times.wall())
+    if found:
+        log.warning("%d event(s) were open when guard last ended; they are marked as interrupted", found)
+    return store
+
+
+def run_web(settings: Settings) -> int:
+    """Serve the page and the API until a signal comes. Returns the exit code."""
+    import uvicorn  # here, so that guard carries no web server in its memory
+
+    from api.web import create_app
+    from api.web_link import WebLink
+
+    set_up_logging(settings.log_level, "web")
+    store = Store(settings.store_url)
+    store.migrate()
+    web = settings.web
+    app = create_app(store, WebLink(settings.run_dir), version=version(), allowed_hosts=web.allowed_hosts)
+    uvicorn.run(
+        app,
+        host=web.host,
+        port=web.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        ws_max_size=64 * 1024,
+    )
+    store.close()
+    return 0
+
+
+def build_elevator(
+    settings: Settings,
+    elevator: ElevatorSettings,
+    detector: OnnxDetector,
+    recorder: Recorder,
+    metrics: GuardMetrics,
+    times: WallTime,
+) -> Elevator:
+    """One elevator and all its parts."""
+    rules = build_rules(elevator)
+    simulated = relay_is_simulated(elevator)
+    identity = Identity(
+        elevator_id=elevator.id,
+        camera_id=f"{elevator.id}/cabin",
+        model_name=detector.name,
+        model_sha256=detector.sha256,
+        rules_version=hashlib.sha256(repr(rules).encode()).hexdigest()[:12],
+        software_version=version(),
+        simulated=simulated,
+    )
+    source = build_source(elevator)
+    relay = build_relay(elevator)
+    slot = PresenceSlot()
+    ear: list[Elevator] = []  # the controller needs the listener before the elevator exists
+
+    def hear(signal: Signal) -> None:
+        for listener in ear:
+            listener.hear(signal)
+
+    controller = HoldController(
+        relay, rules, slot, read_inputs=NoInputs().read, clock=times.clock, on_signal=hear
+    )
+    door = SimulatedDoor(SimulatedElevator(lambda: relay.energised, times.clock)) if simulated else None
+    parts = Parts(
+        settings=elevator,
+        source=source,
+        perceiver=build_perceiver(settings, elevator, detector),
+        slot=slot,
+        relay=relay,
+        controller=controller,
+        book=EventBook(identity, times.utc, recorder.put),
+        door=door,
+    )
+    ear.append(Elevator(parts, LatencyWindow(), metrics, times))
+    return ear[0]
