@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from api.records import EventEnd, EventProgress, Evidence, NewEvent, PhaseChange, PreHold, new_event_id
+from api.records import (
+    EventEnd,
+    EventProgress,
+    Evidence,
+    NewEvent,
+    Outcome,
+    PhaseChange,
+    PreHold,
+    new_event_id,
+)
 from hardware.hold import EventEnded, EventEscalated, EventStarted, FalsePreHold, Phase, PhaseChanged, Signal
 from vision.types import Observation
 
@@ -191,7 +200,7 @@ class EventBook:
             self._open.last_seen_s = signal.last_seen_s
             self._finish(self._open, signal.t_s, signal.outcome, signal.hold_s, signal.pulses)
 
-    def _finish(self, event: _Open, t_s: float, outcome: str, hold_s: float, pulses: int) -> None:
+    def _finish(self, event: _Open, t_s: float, outcome: Outcome, hold_s: float, pulses: int) -> None:
         self._open = None
         self._write_rows(event)
         end = EventEnd(

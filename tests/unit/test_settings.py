@@ -1,4 +1,4 @@
-"""The settings tree: defaults run, wrong input is refused with a message that helps, secrets stay out of it."""
+"""The settings: defaults run, wrong input is refused with a message that helps, secrets stay out."""
 
 import contextlib
 import tomllib
@@ -31,7 +31,11 @@ def test_order_is_options_then_environment_then_file(tmp_path: Path) -> None:
     path = write(tmp_path, '[web]\nport = 1000\n[detector]\nthreads = 3\n[[elevators]]\nname = "West"\n')
     settings = load_settings(
         path,
-        env={"LIFTGUARD_WEB__PORT": "2000", "LIFTGUARD_DETECTOR__THREADS": "4", "LIFTGUARD_DATA": "/pictures"},
+        env={
+            "LIFTGUARD_WEB__PORT": "2000",
+            "LIFTGUARD_DETECTOR__THREADS": "4",
+            "LIFTGUARD_DATA": "/pictures",
+        },
         overrides={"web.port": 3000, "elevators.0.camera.source": "0"},
     )
     assert settings.web.port == 3000
@@ -60,7 +64,10 @@ def test_config_file_by_environment(tmp_path: Path) -> None:
         ("[[elevators]]\n[elevators.hold]\nrelease_s = 3.5\n", "elevators.0.hold.release_s"),
         ('[[elevators]]\nid = "Car 1"\n', "elevators.0.id"),
         ('[[elevators]]\nid = "a"\n[[elevators]]\nid = "a"\n', "elevator ids must differ"),
-        ('[[elevators]]\nid="a"\nrelay.pin=4\n[[elevators]]\nid="b"\nrelay.pin=4\n', "two elevators use one relay pin"),
+        (
+            '[[elevators]]\nid="a"\nrelay.pin=4\n[[elevators]]\nid="b"\nrelay.pin=4\n',
+            "two elevators use one relay pin",
+        ),
         ('[web]\nhost = "0.0.0.0"\n', "trusted_network"),
         ('[vision]\nblocked_classes = ["wheelchair"]\n', "vision.blocked_classes.0"),
         ('[vision]\nblocked_classes = ["stroller"]\n', "vision.blocked_classes.0"),
@@ -96,7 +103,9 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 
 
 def test_messages_never_repeat_a_camera_address(tmp_path: Path) -> None:
-    path = write(tmp_path, '[[elevators]]\n[elevators.camera]\nsource = ["rtsp://admin:hunter2@10.0.0.9/1"]\n')
+    path = write(
+        tmp_path, '[[elevators]]\n[elevators.camera]\nsource = ["rtsp://admin:hunter2@10.0.0.9/1"]\n'
+    )
     with pytest.raises(ConfigError) as caught:
         load_settings(path, env={})
     assert "hunter2" not in str(caught.value)

@@ -1,0 +1,105 @@
+"""Fakes that several tests share: a detector that says what it was told, frames, a clock, a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from api.records import EventEnd, EventProgress, Evidence, NewEvent, PhaseChange, PreHold
+from vision.errors import StorageError
+from vision.types import Detections, Frame, Image
+
+Box = tuple[int, float, tuple[float, float, float, float]]  # class id, conf, xyxy
+
+
+@dataclass
+class FakeClock:
+    """A clock that a test turns."""
+
+    now_s: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def make_detections(*boxes: Box) -> Detections:
+    """Detections from plain tuples."""
+    if not boxes:
+        return Detections.empty()
+    return Detections(
+        np.array([b[2] for b in boxes], np.float32),
+        np.array([b[1] for b in boxes], np.float32),
+        np.array([b[0] for b in boxes], np.int64),
+    )
+
+
+class ScriptedDetector:
+    """Says, for the nth picture it is shown, what ``script(n)`` returns."""
+
+    def __init__(self, script: Callable[[int], Sequence[Box]]) -> None:
+        self._script = script
+        self.shown = 0
+
+    def detect(self, image: Image, conf: float | None = None) -> Detections:
+        found = make_detections(*self._script(self.shown))
+        self.shown += 1
+        return found
+
+
+def make_frames(count: int, fps: float = 10.0, size_wh: tuple[int, int] = (64, 48)) -> list[Frame]:
+    """Noisy grey pictures, so that the motion gate stays open."""
+    rng = np.random.default_rng(0)
+    width, height = size_wh
+    return [
+        Frame(rng.integers(0, 256, (height, width, 3), np.uint8), index / fps, index)
+        for index in range(count)
+    ]
+
+
+@dataclass
+class MemoryStore:
+    """The writing half of the store, in memory. ``broken`` makes every write fail."""
+
+    broken: bool = False
+    started: list[NewEvent] = field(default_factory=list)
+    ended: dict[str, EventEnd] = field(default_factory=dict)
+    escalated: dict[str, datetime] = field(default_factory=dict)
+    progress: dict[str, EventProgress] = field(default_factory=dict)
+    evidence: dict[str, list[Evidence]] = field(default_factory=dict)
+    phases: list[PhaseChange] = field(default_factory=list)
+    pre_holds: list[PreHold] = field(default_factory=list)
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StorageError("the disk is full; told to fail")
+
+    def start_event(self, new: NewEvent) -> None:
+        self._check()
+        self.started.append(new)
+
+    def add_evidence(self, event_id: str, rows: list[Evidence]) -> None:
+        self._check()
+        self.evidence.setdefault(event_id, []).extend(rows)
+
+    def update_event(self, event_id: str, progress: EventProgress) -> None:
+        self._check()
+        self.progress[event_id] = progress
+
+    def escalate_event(self, event_id: str, at: datetime) -> None:
+        self._check()
+        self.escalated[event_id] = at
+
+    def end_event(self, event_id: str, end: EventEnd) -> None:
+        self._check()
+        self.ended[event_id] = end
+
+    def add_phase_change(self, change: PhaseChange) -> None:
+        self._check()
+        self.phases.append(change)
+
+    def add_pre_hold(self, pre_hold: PreHold) -> None:
+        self._check()
+        self.pre_holds.append(pre_hold)

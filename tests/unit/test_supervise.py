@@ -1,0 +1,117 @@
+"""The supervisor: each process is restarted by itself, with pauses that grow, and refusal ends the run."""
+
+import subprocess
+from pathlib import Path
+
+from api.load import load_settings
+from api.supervise import REFUSED, RESTART_S, STEADY_S, Supervisor, banner, child_environment
+from tests.support.fakes import FakeClock
+
+
+class FakeChild:
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.signals: list[str] = []
+        self.stubborn = False
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def terminate(self) -> None:
+        self.signals.append("terminate")
+        if not self.stubborn:
+            self.code = 0
+
+    def kill(self) -> None:
+        self.signals.append("kill")
+        self.code = -9
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.code is None:
+            raise subprocess.TimeoutExpired("child", timeout or 0)
+        return self.code
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.started: list[str] = []
+        self.children: dict[str, FakeChild] = {}
+        self.said: list[str] = []
+        self.supervisor = Supervisor(self._spawn, self.clock, self.said.append)
+        self.supervisor.start()
+
+    def _spawn(self, name: str) -> FakeChild:
+        self.started.append(name)
+        self.children[name] = FakeChild()
+        return self.children[name]
+
+    def pass_s(self, seconds: float) -> int | None:
+        self.clock.now_s += seconds
+        return self.supervisor.watch()
+
+
+def test_guard_comes_first() -> None:
+    assert Rig().started == ["guard", "web"]
+
+
+def test_killing_web_restarts_web_alone() -> None:
+    rig = Rig()
+    rig.children["web"].code = -9
+    assert rig.pass_s(1.0) is None
+    assert rig.started == ["guard", "web"]
+    rig.pass_s(RESTART_S[0])
+    assert rig.started == ["guard", "web", "web"]
+    assert rig.children["guard"].signals == []
+
+
+def test_pauses_grow_and_start_over_after_a_steady_run() -> None:
+    rig = Rig()
+    pauses: list[float] = []
+    for _ in range(8):
+        rig.children["guard"].code = 1
+        rig.pass_s(0.0)
+        at = rig.clock.now_s
+        while rig.started.count("guard") == len(pauses) + 1:
+            rig.pass_s(0.25)
+        pauses.append(rig.clock.now_s - at)
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    rig.pass_s(STEADY_S)
+    rig.children["guard"].code = 1
+    rig.pass_s(0.0)
+    rig.pass_s(RESTART_S[0])
+    assert rig.started.count("guard") == 10
+
+
+def test_a_process_that_refuses_its_settings_ends_the_run() -> None:
+    rig = Rig()
+    rig.children["guard"].code = REFUSED
+    assert rig.pass_s(0.1) == REFUSED
+    assert "cannot start" in rig.said[-1]
+
+
+def test_stopping_kills_only_who_does_not_listen() -> None:
+    rig = Rig()
+    rig.children["web"].stubborn = True
+    children = dict(rig.children)
+    rig.supervisor.stop()
+    assert children["guard"].signals == ["terminate"]
+    assert children["web"].signals == ["terminate", "kill"]
+
+
+def test_children_get_the_same_settings_without_arguments() -> None:
+    overrides = {"elevators.0.camera.source": "rtsp://u:p@h/1", "web.port": 9000}
+    env = child_environment(Path("x.toml"), overrides, {"PATH": "/bin"})
+    assert env["LIFTGUARD_CONFIG"] == "x.toml"
+    assert env["PATH"] == "/bin"
+    del env["LIFTGUARD_CONFIG"]
+    settings = load_settings(env=env)
+    assert settings == load_settings(env={}, overrides=overrides)
+
+
+def test_the_banner_says_where_to_look_and_no_password() -> None:
+    settings = load_settings(env={}, overrides={"elevators.0.camera.source": "rtsp://admin:hunter2@cam/1"})
+    text = str(banner(settings).renderable)
+    assert "http://127.0.0.1:8080" in text
+    assert "hunter2" not in text
+    assert "simulated elevator" in text
