@@ -54,28 +54,29 @@ def decode(
     rows = np.flatnonzero(sound & (class_id >= 0))
     rows = rows[np.argsort(-sure[rows], kind="stable")[:max_candidates]]
 
-    found = Detections(
-        unletterbox(_cxcywh_to_xyxy(boxes[:, rows].T), fitted),
-        np.minimum(sure[rows], 1).astype(np.float32, copy=False),
-        class_id[rows],
-    )
-    inside = np.asarray((found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1))
-    return nms(found.where(inside), nms_iou)
+    boxed = _cxcywh_to_xyxy(boxes[:, rows].T)
+    source = unletterbox(boxed, fitted)
+    inside = (source[:, 2:] > source[:, :2]).all(axis=1)
+    rows, boxed, source = rows[inside], boxed[inside], source[inside]
+    keep = nms(boxed, class_id[rows], nms_iou)
+    rows = rows[keep]
+    return Detections(source[keep], np.minimum(sure[rows], 1).astype(np.float32, copy=False), class_id[rows])
 
 
-def nms(found: Detections, iou: float) -> Detections:
-    """Greedy non-maximum suppression within each class: a box goes if a better one of its class overlaps it
-    by more than ``iou``. Order is kept, so best first stays best first. Idempotent.
+def nms(xyxy: NDArray[np.float32], class_id: NDArray[np.int64], iou: float) -> NDArray[np.bool_]:
+    """Which of N boxes, best first, survive greedy non-maximum suppression within each class.
 
-    Own code and not `cv2.dnn.NMSBoxesBatched`: that one wants Python lists of rectangles.
+    A box goes if a better one of its class that stays overlaps it by more than ``iou``. Returns: (N,) bool.
+    As in ultralytics, `decode` calls it before boxes are cut to the picture: cutting makes neighbours at the
+    edge more alike. Own code, as `cv2.dnn.NMSBoxesBatched` wants Python lists of rectangles.
     """
-    same_class = found.class_id[:, None] == found.class_id[None, :]
-    overlaps = (box_iou(found.xyxy, found.xyxy) > iou) & same_class
-    keep = np.ones(len(found), np.bool_)
-    for row in range(len(found)):
+    same_class = class_id[:, None] == class_id[None, :]
+    overlaps = (box_iou(xyxy, xyxy) > iou) & same_class
+    keep = np.ones(len(class_id), np.bool_)
+    for row in range(len(keep)):
         if keep[row]:
             keep[row + 1 :] &= ~overlaps[row, row + 1 :]
-    return found.where(keep)
+    return keep
 
 
 def _cxcywh_to_xyxy(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
