@@ -29,7 +29,7 @@ Reason = Literal["first", "blocked", "motion", "linger", "refresh", "still"]
 """Why the gate is open; ``still`` means closed."""
 
 _MAD_TO_SIGMA: Final = 1.4826  # standard deviation of normal noise over its median absolute deviation
-_SAMPLES: Final = 3  # per cell and direction
+_SAMPLES: Final = 4  # per cell and direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,13 @@ class GateState:
     t_s: float  # of `previous`
     inferred_s: float
     moved_s: float  # of the latest motion
-    noise: float = 0.5  # grey levels: what rounding to whole levels leaves (about 0.3) and a little more
+    noise: float | None = None  # grey levels, standard deviation of a cell; None: not measured yet
 
 
 def thumbnail(image: Image, size_wh: tuple[int, int]) -> Thumb:
     """(h, w) float32 grey picture of ``size_wh`` cells of an (H, W, 3) uint8 BGR image."""
-    # Bilinear first: it reads a third of the pixels of a small picture, no more of a large one, so the cost
-    # does not grow with the camera; averaging 3 x 3 samples then takes the noise down.
+    # Bilinear first: it reads half of the pixels of a small picture, no more of a large one, so the cost
+    # does not grow with the camera; averaging 4 x 4 samples then takes the noise down.
     samples_wh = (size_wh[0] * _SAMPLES, size_wh[1] * _SAMPLES)
     samples = cv2.resize(image, samples_wh, interpolation=cv2.INTER_LINEAR)
     small = cv2.resize(samples, size_wh, interpolation=cv2.INTER_AREA)
@@ -106,11 +106,12 @@ def decide(
     p = params
     if state is None or state.previous.shape != thumb.shape or t_s < state.t_s:
         return GateState(thumb, thumb, t_s, t_s, t_s), GateDecision(True, "first", 0, 0.0)
-    threshold = max(p.min_delta, p.noise_factor * min(state.noise, p.max_noise))
-    quick, noise = _changed(thumb, state.previous, threshold, p)
+    quick = _Change.between(state.previous, thumb)
     # With the gate open the previous frame is the one that was inferred.
-    slow = quick if state.inferred is state.previous else _changed(thumb, state.inferred, threshold, p)[0]
-    cells = max(quick, slow)
+    slow = quick if state.inferred is state.previous else _Change.between(state.inferred, thumb)
+    noise = quick.noise if state.noise is None else state.noise
+    threshold = max(p.min_delta, p.noise_factor * min(noise, p.max_noise))
+    cells = max(quick.cells(threshold, p.max_drift), slow.cells(threshold, p.max_drift))
     moved = cells >= p.min_cells
     moved_s = t_s if moved else state.moved_s
     reason: Reason = "still"
@@ -123,27 +124,40 @@ def decide(
     elif t_s - state.inferred_s >= p.refresh_s:
         reason = "refresh"
     now = replace(state, previous=thumb, t_s=t_s, moved_s=moved_s)
-    if quick <= p.crowd_share * thumb.size:
+    if cells <= p.crowd_share * thumb.size:
         blend = 1 - math.exp(-(t_s - state.t_s) / p.noise_s)
-        now = replace(now, noise=state.noise + blend * (noise - state.noise))
+        now = replace(now, noise=noise + blend * (quick.noise - noise))
     if reason != "still":
         now = replace(now, inferred=thumb, inferred_s=t_s)
-    return now, GateDecision(reason != "still", reason, cells, now.noise)
+    return now, GateDecision(reason != "still", reason, cells, noise)
 
 
-def _changed(thumb: Thumb, before: Thumb, threshold: float, p: GateParams) -> tuple[int, float]:
-    """Cells that changed by more than ``threshold`` beyond the drift of the whole picture; noise, grey
-    levels.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Change:
+    """What differs between two thumbnails, beyond the drift of the whole picture.
 
-    The median is the drift (a lamp warming up, exposure settling); it and the noise come from medians, which
-    an object that covers less than half of the picture cannot move. A large drift is a light switched, and
-    the scene is looked at again.
+    The median is the drift (a lamp warming up, exposure settling). It and the noise come from medians, which
+    an object that covers less than half of the picture cannot move.
     """
-    change = thumb - before
-    drift = _median(change)
-    away = np.abs(change - drift)
-    cells = thumb.size if abs(drift) > p.max_drift else int(np.count_nonzero(away > threshold))
-    return cells, _MAD_TO_SIGMA * _median(away)
+
+    drift: float  # grey levels
+    away: Thumb  # grey levels, absolute, without the drift
+
+    @classmethod
+    def between(cls, before: Thumb, after: Thumb) -> _Change:
+        change = after - before
+        drift = _median(change)
+        change -= drift
+        return cls(drift, np.abs(change, out=change))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a cell, grey levels."""
+        return _MAD_TO_SIGMA * _median(self.away)
+
+    def cells(self, threshold: float, max_drift: float) -> int:
+        """How many changed; all of them after a large drift: a light was switched, look again."""
+        return self.away.size if abs(self.drift) > max_drift else int(np.count_nonzero(self.away > threshold))
 
 
 def _median(values: Thumb) -> float:
@@ -172,7 +186,7 @@ class MotionGate:
 
 
 class OpenGate(MotionGate):
-    """A gate that never closes, for those who would rather pay for each inference (``vision.motion_gate``)."""
+    """A gate that never closes, for those who would rather pay each inference (``vision.motion_gate``)."""
 
     def open(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:  # noqa: ARG002
         """Always open."""

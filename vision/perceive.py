@@ -18,6 +18,9 @@ from vision.zones import Zone
 MAX_GAP_S = 3.0
 """Longest time between two frames over which tracks are carried on; after it anything may have changed."""
 
+MIN_NEUTRAL_CONF = 0.01
+"""Lowest neutral confidence that the vote accepts."""
+
 
 class Perceiver:
     """What is in front of one camera, frame by frame. Not thread-safe; deterministic given frames and
@@ -43,15 +46,16 @@ class Perceiver:
         self._detector = detector
         self._operating_conf = operating_conf
         self._gate = gate or MotionGate()
-        self._votes = votes or VoteParams()
         self._presence_params = presence or PresenceParams()
         self._zones = zones
         self._max_gap_s = max_gap_s
         self._perf = perf
-        # What convinces in a single frame must also be able to start a track.
+        # What convinces in a single frame must also start a track, and not count as evidence against.
         params = tracks or TrackParams()
         lowest = min((self._conf_of(c) for c in self._presence_params.blocked_ids), default=1.0)
         self._track_params = replace(params, start_conf=min(params.start_conf, lowest))
+        vote = votes or VoteParams()
+        self._votes = replace(vote, neutral_conf=min(vote.neutral_conf, max(lowest, MIN_NEUTRAL_CONF)))
         self._tracker = TrackerState()
         self._presence = PresenceState()
         self._latest: tuple[float, tuple[int, int]] | None = None  # capture time, size_wh

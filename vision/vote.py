@@ -4,8 +4,8 @@ Each class has log-odds (nats) against "none of these", which stands at 0. A mat
 ``rate x seconds x evidence``, where evidence is the logit of the class score against the score that says
 nothing either way. What keeps it honest:
 
-- Evidence is weighted by *elapsed time*, so 15 frames a second convince no faster than 5, and by half when
-  the box has not moved: two looks at the same still picture repeat the same mistake.
+- Evidence is weighted by *elapsed time*, so 15 frames a second convince no faster than 5, and counts less
+  when the box has not moved: two looks at the same still picture repeat the same mistake.
 - It is bounded per frame and in total, so one bad frame moves it little and a long track can still be
   corrected.
 - At the upper bound all classes shift down together: their differences stay, so two classes that are both
@@ -54,7 +54,7 @@ class VoteParams:
     max_step_s: float = 0.25  # a frame stands for at most this long, however slow the camera (5 fps: 0.2 s)
     first_step_s: float = 0.1  # what the first frame of a track stands for
     still_iou: float = 0.98  # a box that overlaps its predecessor this much has not moved
-    still_weight: float = 0.5  # weight of such a frame
+    still_weight: float = 0.8  # of such a frame; a parked e-bike at 0.6 still confirms in less than 1 s
     decay_s: float = 5.0  # time constant with which evidence is forgotten
     max_log_odds: float = 8.0  # nats: probability 0.9997
     min_log_odds: float = -6.0  # nats
@@ -98,10 +98,14 @@ def evidence(scores: Scores, group: tuple[int, ...], p: VoteParams) -> LogOdds:
     """
     top = max(group, key=lambda c: scores[c])
     neutral = _logit(p.neutral_conf)
+    against = p.absent_evidence * scores[top]
+    best = min(max(_logit(scores[top]) - neutral, -p.miss_per_s / p.rate_per_s), p.max_evidence)
     said = [0.0] * len(scores)
     for c in group:
-        low = -p.miss_per_s / p.rate_per_s if c == top else -p.absent_evidence * scores[top]
-        said[c] = min(max(_logit(scores[c]) - neutral, low), p.max_evidence)
+        # However faint, the best class is never overtaken by one that was seen less, or not at all.
+        most = best - min(against, _logit(scores[top]) - _logit(scores[c]))
+        said[c] = min(max(_logit(scores[c]) - neutral, -against), most)
+    said[top] = best
     return tuple(said)
 
 

@@ -1,0 +1,113 @@
+"""The motion gate: when a frame is worth an inference."""
+
+import numpy as np
+import pytest
+
+from vision.errors import ConfigError
+from vision.gate import GateParams, GateState, MotionGate, decide, thumbnail
+from vision.types import Image
+
+W, H = 640, 360
+
+
+def scene(level: float = 100, noise: float = 0, seed: int = 0) -> Image:
+    """A car with some structure, a global light level and sensor noise."""
+    yy, xx = np.mgrid[0:H, 0:W]
+    picture = level + 20 * np.sin(xx / 40) + 15 * np.cos(yy / 30)
+    grain = np.random.default_rng(seed).normal(0, noise, (H, W)) if noise else 0
+    return np.repeat(np.clip(picture + grain, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def with_blob(image: Image, x: int, y: int, size: int = 40, delta: int = 40) -> Image:
+    out = image.astype(np.int16)
+    out[y : y + size, x : x + size] += delta
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def reasons(gate: MotionGate, images: list[Image], fps: float = 10, blocked: bool = False) -> list[str]:
+    return [gate.open(image, i / fps, blocked).reason for i, image in enumerate(images)]
+
+
+def test_a_still_car_is_inferred_once_a_second_only() -> None:
+    seen = reasons(MotionGate(), [scene()] * 80)
+    assert seen[0] == "first"
+    assert set(seen[1:21]) <= {"linger"}
+    later = seen[25:]
+    assert set(later) == {"still", "refresh"}
+    assert 5 <= later.count("refresh") <= 6
+
+
+def test_noise_and_slow_light_drift_are_no_motion() -> None:
+    images = [scene(100 + 0.1 * i, noise=6, seed=i) for i in range(100)]
+    seen = reasons(MotionGate(), images)
+    assert "motion" not in seen
+    assert seen.count("still") > 50
+
+
+def test_strong_noise_raises_the_threshold() -> None:
+    images = [scene(100, noise=10, seed=i) for i in range(100)]
+    gate = MotionGate()
+    seen = reasons(gate, images)
+    assert seen[30:].count("motion") <= 2
+    assert gate.open(with_blob(images[0], 300, 200, 60, 60), 10.0, False).reason == "motion"
+
+
+def test_motion_opens_on_the_same_frame_and_lingers() -> None:
+    still, moved = [scene()] * 40, with_blob(scene(), 300, 200)
+    seen = reasons(MotionGate(), [*still, moved, *still])
+    assert seen[39] == "still"
+    assert seen[40:42] == ["motion", "motion"]  # it comes, it goes
+    assert seen[43] == "linger"
+    assert seen[59] == "linger"
+    assert "still" in seen[62:]
+
+
+def test_what_creeps_is_compared_with_the_last_inferred_frame() -> None:
+    """Two grey levels per frame never differ from the frame before, but add up."""
+    gate = MotionGate(GateParams(refresh_s=5))
+    images = [scene()] * 40 + [with_blob(scene(), 300, 200, 60, min(2 * i, 80)) for i in range(40)]
+    assert "motion" in reasons(gate, images)[40:50]
+
+
+def test_a_switched_light_is_motion() -> None:
+    seen = reasons(MotionGate(), [scene(100)] * 40 + [scene(160)])
+    assert seen[-1] == "motion"
+
+
+def test_it_never_closes_while_something_blocked_is_there() -> None:
+    gate = MotionGate()
+    assert "still" not in reasons(gate, [scene()] * 60, blocked=True)
+
+
+def test_one_dead_pixel_is_no_motion() -> None:
+    dead = scene().copy()
+    dead[100, 100] = 255
+    seen = reasons(MotionGate(), [scene() if i % 2 else dead for i in range(60)])
+    assert "motion" not in seen
+
+
+def test_another_resolution_and_time_running_back_start_over() -> None:
+    gate = MotionGate()
+    gate.open(scene(), 10.0, False)
+    assert gate.open(scene(), 9.0, False).reason == "first"
+    state: GateState | None = None
+    for wh in ((64, 36), (32, 18)):
+        state, decision = decide(
+            state, thumbnail(scene(), wh), 1.0, blocked_present=False, params=GateParams(thumb_wh=wh)
+        )
+        assert decision.reason == "first"
+    gate.reset()
+    assert gate.open(scene(), 9.1, False).reason == "first"
+
+
+@pytest.mark.parametrize("shape", [(360, 640, 3), (1080, 1920, 3), (97, 131, 3), (4, 4, 3)])
+def test_thumbnails_of_any_picture(shape: tuple[int, ...]) -> None:
+    thumb = thumbnail(np.full(shape, 77, np.uint8), (64, 36))
+    assert thumb.shape == (36, 64)
+    assert thumb.dtype == np.float32
+    np.testing.assert_allclose(thumb, 77, atol=1)
+
+
+def test_parameters_are_checked() -> None:
+    with pytest.raises(ConfigError, match=r"GateParams\.refresh_s"):
+        GateParams(refresh_s=60)
