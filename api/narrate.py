@@ -27,19 +27,25 @@ _WHY_ENDED: Final = {
 
 def tell(elevator: str, signal: Signal) -> str | None:
     """One sentence, or None where there is nothing a person would want to know."""
+    said = _said(signal)
+    return f"{elevator}: {said}" if said else None
+
+
+def _said(signal: Signal) -> str | None:
     match signal:
         case EventStarted():
-            return f"{elevator}: E-BIKE in the {signal.sighting.zone}, door held, voice asks to take it out"
+            said = f"E-BIKE in the {signal.sighting.zone}, door held, voice asks to take it out"
         case EventEscalated():
-            return f"{elevator}: the e-bike did not leave; someone should go and look"
+            said = "the e-bike did not leave; someone should go and look"
         case EventEnded():
             why = _WHY_ENDED.get(signal.outcome, signal.outcome)
-            return f"{elevator}: event over, {why}; the door was held for {signal.hold_s:.0f} s"
+            said = f"event over, {why}; the door was held for {signal.hold_s:.0f} s"
         case PhaseChanged(after=Phase.INHIBITED):
-            return f"{elevator}: hold switched off by {signal.reason.replace('_', ' ')}, door let go"
+            said = f"hold switched off by {signal.reason.replace('_', ' ')}, door let go"
         case PhaseChanged(after=Phase.BLIND):
-            return f"{elevator}: nothing fresh from the camera, door let go"
+            said = "nothing fresh from the camera, door let go"
         case PhaseChanged():
-            said = _PHASES.get((signal.after, signal.reason))
-            return f"{elevator}: {said}" if said else None
-    return None
+            return _PHASES.get((signal.after, signal.reason))
+        case _:
+            return None
+    return said
