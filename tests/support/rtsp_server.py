@@ -171,17 +171,18 @@ def _serve(options: argparse.Namespace) -> None:
         return f"video/x-raw,format=I420,width={width},height={height},framerate={options.fps}/1"
 
     size = options.size
+    # The parser repeats parameter sets once per key frame; the payloader would put them before every slice
     factory = GstRtspServer.RTSPMediaFactory()
     if options.video:
         factory.set_launch(
-            f'( filesrc location="{options.video}" ! qtdemux ! h264parse '
-            "! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+            f'( filesrc location="{options.video}" ! qtdemux ! h264parse config-interval=-1 '
+            "! rtph264pay name=pay0 pt=96 )"
         )
     else:
         factory.set_launch(
             f"( videotestsrc is-live=true pattern=ball ! capsfilter name=size caps={caps(size)} "
             f"! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={options.fps} bitrate=1500 "
-            "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+            "! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 )"
         )
     factory.set_shared(True)
     media_now: list[Any] = []

@@ -99,7 +99,7 @@ class Connection:
             waited_s = time.monotonic() - asked_s
             if timeout_s is not None and waited_s >= _NEARLY * min(timeout_s):
                 # FFmpeg calls an RTSP answer that never came "invalid data"
-                raise SourceError(f"it does not answer (waited {waited_s:.1f} s)") from exc
+                raise SourceError(f"it does not answer as a camera would (waited {waited_s:.1f} s)") from exc
             raise
         self.damaged = 0  # packets and pictures skipped because they could not be decoded
         if not self._container.streams.video:
@@ -108,8 +108,9 @@ class Connection:
         self._stream = self._container.streams.video[0]
         context = self._stream.codec_context
         context.options = dict(_LIMITS)
-        # Frame threads hold back one picture per thread, so a live picture never uses them.
-        context.thread_type = "AUTO" if frame_threads else "SLICE"
+        # Live pictures use one thread: frame threads hold back a picture each, and with slice threads FFmpeg
+        # does not conceal what was lost on the way (h264dec, enable_er): half a picture stays rubbish for seconds.
+        context.thread_type = "AUTO" if frame_threads else "NONE"
 
     @classmethod
     def to_file(cls, path: str) -> Connection:
