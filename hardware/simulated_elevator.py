@@ -94,7 +94,7 @@ def step(
     if left_s < 0:
         return replace(sim, t_s=now_s)
     left_s = min(left_s, _CATCH_UP_S)
-    while left_s > 0:
+    while left_s > _SUBSTEP_S / 1000:  # not a rounding residue
         dt_s = min(left_s, _SUBSTEP_S)
         left_s -= dt_s
         sim = _substep(sim, dt_s, rules, button, blocked, call)

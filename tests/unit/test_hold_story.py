@@ -14,6 +14,7 @@ from hardware.hold import (
     FalsePreHold,
     HoldRules,
     Inputs,
+    Phase,
     PhaseChanged,
     Signal,
     initial,
@@ -290,3 +291,31 @@ def test_inputs_name_the_gravest_reason() -> None:
     assert Inputs().inhibit_reason is None
     assert Inputs(schedule_off=True, fire=True, remote_release=True).inhibit_reason == "fire"
     assert Inputs(schedule_off=True, remote_release=True).inhibit_reason == "remote_release"
+
+
+def test_a_confirmation_that_comes_with_the_end_of_the_pulse_waits_for_the_rest() -> None:
+    rules = HoldRules(pulse_s=1.0, confirm_s=2.0, pause_s=3.0)
+    hold = initial(0.0)
+    for n in range(30):
+        now_s = n / TICKS_PER_S
+        hold, decision = step(hold, Presence(now_s, DOUBT if n >= 20 else EMPTY), Inputs(), now_s, rules)
+    assert (decision.phase, decision.energise) == (Phase.SUSPECT, True)
+    hold, decision = step(hold, Presence(2.5, BIKE), Inputs(), 2.5, rules)  # a late tick
+    assert (decision.phase, decision.energise) == (Phase.PAUSED, False)
+    assert any(isinstance(s, EventStarted) for s in decision.signals)
+    hold, decision = step(hold, Presence(5.5, BIKE), Inputs(), 5.5, rules)
+    assert (decision.phase, decision.energise) == (Phase.HOLDING, True)
+
+
+def test_a_clock_that_goes_back_does_not_stretch_the_cooldown() -> None:
+    rules = HoldRules(pulse_s=5.0, cap_s=10.0, cooldown_s=60.0)
+    hold = initial(1e6)
+    phases = []
+    for n in range(120 * TICKS_PER_S):
+        went_back = n >= 30 * TICKS_PER_S  # by a million seconds, during the cooldown
+        now_s = n / TICKS_PER_S + (0.0 if went_back else 1e6)
+        there = BIKE if n < 20 * TICKS_PER_S else EMPTY
+        hold, decision = step(hold, Presence(now_s, there), Inputs(), now_s, rules)
+        phases.append(decision.phase)
+    assert phases[60 * TICKS_PER_S] is Phase.COOLDOWN
+    assert phases[72 * TICKS_PER_S] is Phase.IDLE  # 10 s of hold and 60 s of cooldown have passed
