@@ -89,7 +89,7 @@ def _expand(paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
         try:
             inside = list_images(path) if path.is_dir() else [path]
         except (SourceError, OSError) as exc:
-            yield path, str(exc)
+            yield path, _sayable(str(exc))
             continue
         for picture in inside:
             if picture.exists() and not picture.is_file():  # reading a pipe or a device could wait for ever
@@ -106,7 +106,7 @@ def _look(path: Path, detector: PictureDetector, conf: float | None, clock: Cloc
         found = detector.detect(image, conf)
         infer_s = clock() - started_s
     except (LiftguardError, OSError, ValueError, cv2.error) as exc:  # this picture's fault: the rest goes on
-        return Looked(name, error=str(exc))
+        return Looked(name, error=_sayable(str(exc)))
     if conf is None:
         floors = np.array([detector.operating_conf(i) for i in range(len(CLASS_NAMES))], np.float32)
         found = found.where(found.conf >= floors[found.class_id])
@@ -118,7 +118,7 @@ def _copy(path: Path, found: Detections, out_dir: Path, errors: Console) -> bool
     try:
         write_copy(out_dir, path.name, draw_boxes(read_image(path), found))
     except (StorageError, SourceError, cv2.error) as exc:
-        errors.print(Text(f"no copy of {_shown(path)}: {exc}", style="red"), soft_wrap=True)
+        errors.print(Text(_printable(f"no copy of {_shown(path)}: {exc}"), style="red"), soft_wrap=True)
         return False
     return True
 
@@ -150,7 +150,7 @@ def _print_table(results: Sequence[Looked], console: Console) -> None:
     for looked in results:
         name = Text(_printable(looked.image))
         if looked.found is None:
-            table.add_row(name, "", Text(looked.error or "", style="red"), "")
+            table.add_row(name, "", Text(_printable(looked.error or ""), style="red"), "")
             continue
         w, h = looked.size_wh
         table.add_row(name, f"{w} x {h}", _seen(looked.found), f"{looked.infer_s * 1e3:.1f}")
@@ -179,7 +179,11 @@ def _seen(found: Detections) -> Text:
 
 def _shown(path: Path) -> str:
     """The path as text that any output can carry: bytes that are no UTF-8 become the replacement sign."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    return _sayable(str(path))
+
+
+def _sayable(text: str) -> str:
+    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def _printable(name: str) -> str:
