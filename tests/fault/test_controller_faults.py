@@ -155,16 +155,27 @@ def test_a_loop_that_hangs_is_not_healthy_and_stop_releases() -> None:
     hang.set()
 
 
-def test_a_thread_that_ends_has_released() -> None:
+def test_a_thread_that_dies_has_released() -> None:
     relay, slot = FakeRelay(), PresenceSlot()
-    slot.put(Presence(time.monotonic() + 1e9))
-    controller = HoldController(
-        relay, HoldRules(), slot, read_inputs=Inputs, clock=time.monotonic, on_signal=lambda s: None
-    )
-    relay.set(True)  # as if left behind
+    died = threading.Event()
+
+    def hear(signal: Signal) -> None:
+        if isinstance(signal, EventStarted):
+            assert relay.energised
+            died.set()
+            raise SystemExit  # not an Exception: the loop does not survive it
+
+    def clock() -> float:
+        slot.put(Presence(time.monotonic(), BIKE))
+        return time.monotonic()
+
+    controller = HoldController(relay, HoldRules(), slot, read_inputs=Inputs, clock=clock, on_signal=hear)
     controller.start()
-    controller.stop()
-    assert not relay.energised
+    assert died.wait(20.0)
+    until_s, pause = time.monotonic() + 20.0, threading.Event()
+    while relay.energised:
+        assert time.monotonic() < until_s
+        pause.wait(0.005)
 
 
 def test_stop_says_if_the_relay_does_not_let_go() -> None:
