@@ -5,8 +5,11 @@ the last frame that the detector saw, for what creeps. The gate holds no picture
 doubt it opens, because an inference too many costs milliseconds and one too few costs a detection.
 
 It opens on the very frame whose thumbnail differs, so it adds no delay to anything it can see: a change of at
-least `min_cells` cells (20 x 20 px of a 640 x 360 picture) by `min_delta` grey levels. Anything fainter is
-caught by the refresh, at most `refresh_s` later.
+least `min_cells` cells (40 x 40 px of a 640 x 360 picture, wherever they lie) by `min_delta` grey levels.
+Anything smaller or fainter is caught by the refresh, at most `refresh_s` later.
+
+Elevators have screens with advertisements, and cameras burn a clock into the picture. Neither may keep the gate
+open all day: `ignore` zones are left out, and a changing digit is smaller than `min_cells`.
 """
 
 from __future__ import annotations
@@ -21,9 +24,13 @@ from numpy.typing import NDArray
 
 from vision.types import Image
 from vision.vote import check_ranges
+from vision.zones import Zone
 
 Thumb = NDArray[np.float32]
 """(h, w) grey levels, 0 to 255."""
+
+Mask = NDArray[np.bool_]
+"""(h, w) true for the cells that are looked at."""
 
 Reason = Literal["first", "blocked", "motion", "linger", "refresh", "still"]
 """Why the gate is open; ``still`` means closed."""
@@ -41,7 +48,7 @@ class GateParams:
     noise_factor: float = 6.0  # ... and so many standard deviations of the measured noise
     max_noise: float = 2.5  # grey levels: above this noise looks like motion and the gate stays open (night)
     noise_s: float = 2.0  # smoothing time of the noise estimate
-    min_cells: int = 2  # cells that must change; one may be a dead pixel or a blinking lamp
+    min_cells: int = 6  # cells that must change: more than a digit of a burned-in clock or a blinking lamp
     crowd_share: float = 0.25  # with more of the picture moving the noise is not measured
     max_drift: float = 25.0  # grey levels of change all over that still pass as light drift between two looks
     linger_s: float = 2.0  # open for so long after motion: tracks settle, people who stop are seen
@@ -94,8 +101,28 @@ def thumbnail(image: Image, size_wh: tuple[int, int]) -> Thumb:
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
 
 
+def mask(size_wh: tuple[int, int], zones: tuple[Zone, ...]) -> Mask | None:
+    """(h, w) cells whose centre lies in no `ignore` zone; None if that is all of them."""
+    ignored = [zone for zone in zones if zone.kind == "ignore"]
+    if not ignored:
+        return None
+    w, h = size_wh
+    return np.array(
+        [
+            [not any(zone.contains(((x + 0.5) / w, (y + 0.5) / h)) for zone in ignored) for x in range(w)]
+            for y in range(h)
+        ]
+    )
+
+
 def decide(
-    state: GateState | None, thumb: Thumb, t_s: float, *, blocked_present: bool, params: GateParams
+    state: GateState | None,
+    thumb: Thumb,
+    t_s: float,
+    *,
+    blocked_present: bool,
+    params: GateParams,
+    counts: Mask | None = None,
 ) -> tuple[GateState, GateDecision]:
     """Whether a frame must be inferred. Pure.
 
@@ -111,7 +138,7 @@ def decide(
     slow = quick if state.inferred is state.previous else _Change.between(state.inferred, thumb)
     noise = quick.noise if state.noise is None else state.noise
     threshold = max(p.min_delta, p.noise_factor * min(noise, p.max_noise))
-    cells = max(quick.cells(threshold, p.max_drift), slow.cells(threshold, p.max_drift))
+    cells = max(change.cells(threshold, p.max_drift, counts) for change in (quick, slow))
     moved = cells >= p.min_cells
     moved_s = t_s if moved else state.moved_s
     reason: Reason = "still"
@@ -155,9 +182,12 @@ class _Change:
         """Standard deviation of a cell, grey levels."""
         return _MAD_TO_SIGMA * _median(self.away)
 
-    def cells(self, threshold: float, max_drift: float) -> int:
+    def cells(self, threshold: float, max_drift: float, counts: Mask | None) -> int:
         """How many changed; all of them after a large drift: a light was switched, look again."""
-        return self.away.size if abs(self.drift) > max_drift else int(np.count_nonzero(self.away > threshold))
+        if abs(self.drift) > max_drift:
+            return self.away.size
+        moved = self.away > threshold
+        return int(np.count_nonzero(moved if counts is None else moved & counts))
 
 
 def _median(values: Thumb) -> float:
@@ -166,17 +196,23 @@ def _median(values: Thumb) -> float:
 
 
 class MotionGate:
-    """`decide` with its memory, for one camera."""
+    """`decide` with its memory, for one camera. Of its ``zones`` those of kind `ignore` are not looked at."""
 
-    def __init__(self, params: GateParams | None = None) -> None:
+    def __init__(self, params: GateParams | None = None, zones: tuple[Zone, ...] = ()) -> None:
         self.params = params or GateParams()
+        self._counts = mask(self.params.thumb_wh, zones)
         self._state: GateState | None = None
 
     def open(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:
         """Whether to infer this frame; see `decide`."""
         thumb = thumbnail(image, self.params.thumb_wh)
         self._state, decision = decide(
-            self._state, thumb, t_s, blocked_present=blocked_present, params=self.params
+            self._state,
+            thumb,
+            t_s,
+            blocked_present=blocked_present,
+            params=self.params,
+            counts=self._counts,
         )
         return decision
 

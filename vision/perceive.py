@@ -45,7 +45,7 @@ class Perceiver:
     ) -> None:
         self._detector = detector
         self._operating_conf = operating_conf
-        self._gate = gate or MotionGate()
+        self._gate = gate or MotionGate(zones=zones)
         self._presence_params = presence or PresenceParams()
         self._zones = zones
         self._max_gap_s = max_gap_s

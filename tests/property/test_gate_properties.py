@@ -34,7 +34,7 @@ def picture(kind: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return thumb
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(thumbs)
 def test_never_closed_while_blocked_and_never_for_longer_than_the_refresh(
     frames: list[tuple[int, float, bool]],
@@ -53,7 +53,7 @@ def test_never_closed_while_blocked_and_never_for_longer_than_the_refresh(
         assert decision.open == (decision.reason != "still")
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(thumbs)
 def test_the_gate_is_deterministic(frames: list[tuple[int, float, bool]]) -> None:
     def run() -> list[object]:
@@ -67,7 +67,7 @@ def test_the_gate_is_deterministic(frames: list[tuple[int, float, bool]]) -> Non
     assert run() == run()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(
     st.integers(0, W - BLOB_PX),
     st.integers(0, H - BLOB_PX),
@@ -92,7 +92,7 @@ def test_a_blob_of_the_stated_size_opens_the_gate_within_one_frame(
     assert any(opened)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.integers(8, 400), st.integers(8, 700), st.integers(0, 255))
 def test_a_flat_picture_has_a_flat_thumbnail(h: int, w: int, level: int) -> None:
     thumb = thumbnail(np.full((h, w, 3), level, np.uint8), (64, 36))

@@ -49,7 +49,7 @@ def run(
     return out
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk)
 def test_never_confirmed_before_the_least_time(frames: list[tuple[list[Seen], float]]) -> None:
     p = PresenceParams()
@@ -65,13 +65,13 @@ def test_never_confirmed_before_the_least_time(frames: list[tuple[list[Seen], fl
             assert 0 <= s.score <= 1
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk)
 def test_only_zones_that_hold_are_sighted(frames: list[tuple[list[Seen], float]]) -> None:
     assert all(s.zone in ("cabin", "doorway") for _, p in run(frames, ZONES) for s in p.sightings)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk)
 def test_off_within_the_off_delay_once_nothing_is_seen(frames: list[tuple[list[Seen], float]]) -> None:
     p = PresenceParams()
@@ -80,13 +80,13 @@ def test_off_within_the_off_delay_once_nothing_is_seen(frames: list[tuple[list[S
     assert not any(seen.suspected for t_s, seen in story if t_s > last_s + p.off_s + 1e-6)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk)
 def test_presence_is_deterministic(frames: list[tuple[list[Seen], float]]) -> None:
     assert run(frames, ZONES) == run(frames, ZONES)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.integers(10, 30), st.floats(0.5, 1), st.floats(5, 15), st.lists(somewhere, max_size=5))
 def test_one_bad_frame_in_a_wheelchair_never_confirms_an_e_bike(
     n: int, wheelchair: float, fps: float, bad: list[Seen]

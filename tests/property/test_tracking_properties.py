@@ -38,7 +38,7 @@ def run(frames: list[tuple[list[Seen], float]], p: TrackParams | None = None) ->
     return states
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk)
 def test_ids_are_unique_and_never_reused(frames: list[tuple[list[Seen], float]]) -> None:
     gone: set[int] = set()
@@ -53,7 +53,7 @@ def test_ids_are_unique_and_never_reused(frames: list[tuple[list[Seen], float]])
         alive = set(ids)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk, st.integers(1, 5))
 def test_tracks_are_bounded_and_their_log_odds_too(frames: list[tuple[list[Seen], float]], most: int) -> None:
     for state in run(frames, TrackParams(max_tracks=most)):
@@ -66,13 +66,13 @@ def test_tracks_are_bounded_and_their_log_odds_too(frames: list[tuple[list[Seen]
             assert 0 <= vote.probability(track.log_odds, track.class_id) <= 1
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk)
 def test_the_outcome_is_deterministic(frames: list[tuple[list[Seen], float]]) -> None:
     assert run(frames) == run(frames)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(walk)
 def test_the_order_of_detections_with_different_confidence_does_not_matter(
     frames: list[tuple[list[Seen], float]],
@@ -110,7 +110,7 @@ def test_the_best_score_gives_the_best_evidence(scores: vote.Scores, group: tupl
     assert all(-P.absent_evidence - P.miss_per_s <= v <= P.max_evidence for v in said)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.integers(10, 30), st.floats(0.5, 1), st.floats(5, 15), frame)
 def test_one_bad_frame_never_changes_what_a_wheelchair_is(
     n: int, wheelchair: float, fps: float, bad: list[Seen]

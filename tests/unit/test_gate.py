@@ -1,11 +1,13 @@
 """The motion gate: when a frame is worth an inference."""
 
+import cv2
 import numpy as np
 import pytest
 
 from vision.errors import ConfigError
-from vision.gate import GateParams, GateState, MotionGate, decide, thumbnail
+from vision.gate import GateParams, GateState, MotionGate, OpenGate, decide, thumbnail
 from vision.types import Image
+from vision.zones import Zone
 
 W, H = 640, 360
 
@@ -111,3 +113,30 @@ def test_thumbnails_of_any_picture(shape: tuple[int, ...]) -> None:
 def test_parameters_are_checked() -> None:
     with pytest.raises(ConfigError, match=r"GateParams\.refresh_s"):
         GateParams(refresh_s=60)
+
+
+def test_a_burned_in_clock_does_not_keep_the_gate_open() -> None:
+    images = []
+    for i in range(80):
+        image = scene()
+        cv2.putText(
+            image, f"2020-01-01 13:37:0{i // 10}", (20, 20), cv2.FONT_HERSHEY_PLAIN, 1, (255, 255, 255)
+        )
+        images.append(image)
+    seen = reasons(MotionGate(), images)
+    assert "motion" not in seen
+    assert "still" in seen
+
+
+def test_a_screen_in_an_ignore_zone_is_not_looked_at() -> None:
+    screen = Zone("ignore", ((0.4, 0.4), (0.7, 0.4), (0.7, 0.8), (0.4, 0.8)))
+    images = [with_blob(scene(), 300, 180, 80, 60 * (i % 2)) for i in range(60)]
+    assert "motion" in reasons(MotionGate(), images)
+    assert "motion" not in reasons(MotionGate(zones=(screen,)), images)
+    gate = MotionGate(zones=(screen,))
+    gate.open(scene(), 0.0, False)
+    assert gate.open(with_blob(scene(), 100, 180), 0.1, False).reason == "motion"  # beside it
+
+
+def test_an_open_gate_never_closes() -> None:
+    assert all(OpenGate().open(scene(), i / 10, False).open for i in range(40))
