@@ -155,7 +155,8 @@ def test_a_loop_that_hangs_is_not_healthy_and_stop_releases() -> None:
     hang.set()
 
 
-def test_a_thread_that_dies_has_released() -> None:
+def test_a_thread_that_dies_has_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)  # its death is the point
     relay, slot = FakeRelay(), PresenceSlot()
     died = threading.Event()
 
@@ -176,6 +177,7 @@ def test_a_thread_that_dies_has_released() -> None:
     while relay.energised:
         assert time.monotonic() < until_s
         pause.wait(0.005)
+    controller.stop(timeout_s=20.0)  # join it while its death is still expected
 
 
 def test_stop_says_if_the_relay_does_not_let_go() -> None:
