@@ -1,0 +1,184 @@
+"""Builds the training and validation sets on disk, with a manifest of what went in.
+
+``python -m datasets.build OUT --data DATA --teacher TEACHER.json`` writes ``OUT/train`` and ``OUT/val/<set>``
+in YOLO form, ``OUT/data.yaml`` for training, and ``OUT/manifest.json`` with sources, rights, counts and
+hashes. One seed gives one set, byte for byte, on one version of OpenCV. Pictures are not ours: never commit
+or publish the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from datasets.boxes import Sample, yolo_text
+from datasets.composite import OUT_PX, Rng, fit, place, view
+from datasets.shapes import Cutout
+from datasets.sources import CHECK_ONLY, READERS, Teacher, cutouts, frame_cutouts, load_teacher
+from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR
+
+VAL_MOSAICS = frozenset(f"mosaic/cctv_{m}" for m in ("0_10", "0_13", "1_22", "1_32", "2_13", "2_23"))
+"""Mosaics held out for validation: none shares a frame with a training mosaic (checked by eye)."""
+VAL_WHEELCHAIR_PREFIXES = ("wheelchair/dd", "wheelchair/mobilityaids", "wheelchair/wheelchair")
+VAL_PERCENT = 15
+"""Share of source pictures held out in every other set, by a hash of the source name."""
+
+VAL_STROLLER_PERCENT = 30
+"""Strollers come from few origins, most with one or two pictures: hold out more, to measure on enough."""
+
+VIEWS: Mapping[str, float] = {
+    "emoped": 1.3, "ebike_pedal": 2.0, "bicycle": 1.5, "kick_scooter": 5.0, "stroller": 2.0, "street": 1.0,
+    "wheelchair": 0.8, "coco": 1.0, "rider": 1.0, "negative": 0.4,
+}  # fmt: skip
+"""Views per training picture (a fraction keeps that share of the pictures)."""
+CCTV_VIEWS = {True: 10, False: 4}
+"""Views per ceiling frame with and without an e-bike: they are the only real in-domain pictures."""
+PASTED: Mapping[int, int] = {E_BIKE: 170, STROLLER: 260, WHEELCHAIR: 220, BICYCLE: 170, KICK_SCOOTER: 40}
+"""Composites on ceiling frames per class of cut-out."""
+PASTED_FRAMES = 260
+"""Composites of real ceiling e-bikes placed in other ceiling frames."""
+
+RIGHTS: Mapping[str, str] = {
+    "cctv": "surveillance frames from a public repository, rights unstated; train only",
+    "street": "CC BY 4.0",
+    "coco": "COCO 2017 subset; annotations CC BY 4.0, pictures under their Flickr terms; train only",
+    "wheelchair": "web, shop and Kaggle pictures, mixed and mostly unstated; train only",
+}
+RIGHTS_DEFAULT = "web and shop pictures, rights unstated; train only"
+
+
+def is_val(source: str) -> bool:
+    """Whether a source picture is held out. All copies and cut-outs of one source fall on one side."""
+    if source.startswith("mosaic/"):
+        return source in VAL_MOSAICS
+    if source.startswith("wheelchair/"):
+        # Set prefixes are sources of their own; the people-only part is split like everything else.
+        if source.startswith(VAL_WHEELCHAIR_PREFIXES):
+            return True
+        if "person" not in source:
+            return False
+    percent = VAL_STROLLER_PERCENT if source.startswith("stroller/") else VAL_PERCENT
+    return int(hashlib.sha256(source.encode()).hexdigest(), 16) % 100 < percent
+
+
+def _write(folder: Path, sample: Sample) -> None:
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "labels").mkdir(parents=True, exist_ok=True)
+    h, w = sample.image.shape[:2]
+    cv2.imwrite(str(folder / "images" / f"{sample.name}.jpg"), sample.image, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    (folder / "labels" / f"{sample.name}.txt").write_text(yolo_text(sample.boxes, (w, h)))
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over names and contents of all files under ``folder``, in name order."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(str(path.relative_to(folder)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _views(sample: Sample, count: float, rng: Rng, turn_deg: float, keep: int | None = None) -> list[Sample]:
+    whole = int(count) + int(rng.random() < count - int(count))
+    return [view(sample, rng, f"{sample.name}_v{i}", turn_deg, keep) for i in range(whole)]
+
+
+def _has_e_bike(sample: Sample) -> bool:
+    return any(b.class_id == E_BIKE for b in sample.boxes)
+
+
+def _roomy(sample: Sample) -> bool:
+    """Large enough, and not a strip, so that a vehicle can stand in it."""
+    h, w = sample.image.shape[:2]
+    return bool(min(h, w) > 100 and max(h, w) < 2.4 * min(h, w))
+
+
+def _composites(frames: list[Sample], pieces: list[Cutout], rng: Rng) -> list[Sample]:
+    """Cut-outs and real ceiling e-bikes on ceiling frames that hold no e-bike."""
+    backgrounds = [f for f in frames if all(b.class_id == PERSON for b in f.boxes) and _roomy(f)]
+    real = [c for c in frame_cutouts([f for f in frames if _has_e_bike(f)]) if not is_val(c.source)]
+    made: list[Sample] = []
+    for class_id, count in PASTED.items():
+        own = [c for c in pieces if c.class_id == class_id and not is_val(c.source)]
+        for i in range(count if own else 0):
+            chosen = [own[int(rng.integers(len(own)))]]
+            if rng.random() < 0.15:
+                chosen.append(pieces[int(rng.integers(len(pieces)))])
+            chosen = [c for c in chosen if not is_val(c.source)]
+            ground = backgrounds[int(rng.integers(len(backgrounds)))]
+            made.append(place(ground, chosen, rng, f"paste_{CLASS_NAMES[class_id]}_{i}"))
+    for i in range(PASTED_FRAMES if real else 0):
+        ground = backgrounds[int(rng.integers(len(backgrounds)))]
+        made.append(place(ground, [real[int(rng.integers(len(real)))]], rng, f"paste_cctv_{i}"))
+    return made
+
+
+def build(out: Path, data: Path, teacher: Teacher, seed: int) -> dict[str, object]:
+    """Write the sets under ``out`` and return the manifest.
+
+    Raises: FileNotFoundError if ``data`` lacks a set.
+    """
+    rng = np.random.default_rng(seed)
+    manifest: dict[str, object] = {"seed": seed, "longest_side_px": OUT_PX, "check_only": CHECK_ONLY}
+    sets: dict[str, object] = {}
+    train_frames: list[Sample] = []
+    for name, read in READERS.items():
+        counts: Counter[str] = Counter()
+        for sample in read(data, teacher):
+            if is_val(sample.source):
+                image, boxes = fit(sample.image, sample.boxes)
+                _write(out / "val" / name, Sample(image, boxes, sample.name, sample.source))
+                counts["val"] += 1
+                continue
+            if name == "cctv":
+                train_frames.append(sample)
+                made = _views(sample, CCTV_VIEWS[_has_e_bike(sample)], rng, 25.0, E_BIKE)
+            else:
+                made = _views(sample, VIEWS[name], rng, 10.0)
+            counts["sources"] += 1
+            for item in made:
+                _write(out / "train", item)
+                counts["train"] += 1
+                counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
+        sets[name] = {"rights": RIGHTS.get(name, RIGHTS_DEFAULT), **counts}
+    counts = Counter()
+    for item in _composites(train_frames, list(cutouts(data)), rng):
+        _write(out / "train", item)
+        counts["train"] += 1
+        counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
+    sets["composites"] = {"rights": "made of the sets above; train only", **counts}
+    manifest["sets"] = sets
+    manifest["train_sha256"], manifest["val_sha256"] = (
+        folder_digest(out / "train"),
+        folder_digest(out / "val"),
+    )
+    names = "".join(f"  {i}: {name}\n" for i, name in enumerate(CLASS_NAMES))
+    vals = "".join(f"  - val/{name}/images\n" for name in READERS if (out / "val" / name).exists())
+    (out / "data.yaml").write_text(
+        f"path: {out.resolve()}\ntrain:\n  - train/images\nval:\n{vals}names:\n{names}"
+    )
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    return manifest
+
+
+def main() -> None:
+    """Command line, see the module's docstring."""
+    parser = argparse.ArgumentParser(description="Build the training and validation sets.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("LIFTGUARD_DATA", "../shared/data")))
+    parser.add_argument("--teacher", type=Path, required=True, help="boxes written by datasets.relabel")
+    parser.add_argument("--seed", type=int, default=7)
+    args = parser.parse_args()
+    print(json.dumps(build(args.out, args.data, load_teacher(args.teacher), args.seed), indent=2))
+
+
+if __name__ == "__main__":
+    main()

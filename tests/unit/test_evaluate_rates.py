@@ -1,0 +1,196 @@
+"""Rates, matching and false holds, with a detector that says what it is told to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.evaluate import (
+    Labelled,
+    Rate,
+    at_operating_point,
+    confusion,
+    evaluate,
+    kind_without_e_bike,
+    main,
+    match_boxes,
+    read_set,
+    render,
+)
+from vision.errors import ConfigError
+from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, PERSON, STROLLER, WHEELCHAIR, Detections, Image
+
+CONFS = [0.5] * len(CLASS_NAMES)
+
+
+class Told:
+    """A detector that returns prepared detections, picture by picture."""
+
+    def __init__(self, answers: list[Detections]) -> None:
+        self._answers = iter(answers)
+
+    def detect(self, image: Image, conf: float | None = None) -> Detections:
+        return next(self._answers)
+
+
+def found(*rows: tuple[int, float, tuple[float, float, float, float]]) -> Detections:
+    """Detections from (class, conf, xyxy)."""
+    if not rows:
+        return Detections.empty()
+    return Detections(
+        np.array([r[2] for r in rows], np.float32),
+        np.array([r[1] for r in rows], np.float32),
+        np.array([r[0] for r in rows], np.int64),
+    )
+
+
+def picture(*boxes: tuple[int, tuple[float, float, float, float]]) -> tuple[Labelled, Image]:
+    """A black picture with true boxes."""
+    xyxy = np.array([b[1] for b in boxes], np.float32).reshape(-1, 4)
+    class_id = np.array([b[0] for b in boxes], np.int64)
+    truth = Labelled(Path("a.jpg"), xyxy, class_id, frozenset(b[0] for b in boxes), (100, 100))
+    return truth, np.zeros((100, 100, 3), np.uint8)
+
+
+def test_wilson_interval_of_a_known_case() -> None:
+    rate = Rate.of(81, 263)  # Newcombe, Statistics in Medicine 1998, table I
+    assert (rate.low, rate.high) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_wilson_interval_holds_the_share(hits: int, more: int) -> None:
+    rate = Rate.of(hits, hits + more)
+    assert 0 <= rate.low <= rate.share + 1e-9 <= rate.high + 2e-9 <= 1 + 2e-9
+
+
+def test_more_hits_than_tries_is_an_error() -> None:
+    with pytest.raises(ValueError, match="3 of 2"):
+        Rate.of(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("present", "kind"),
+    [
+        ({WHEELCHAIR, PERSON}, "wheelchair"),
+        ({STROLLER, BICYCLE}, "stroller"),
+        ({BICYCLE, PERSON}, "bicycle"),
+        ({PERSON}, "person only"),
+        ({5}, "other"),
+        (set(), "empty"),
+    ],
+)
+def test_what_most_needs_to_pass_names_the_rate(present: set[int], kind: str) -> None:
+    assert kind_without_e_bike(frozenset(present)) == kind
+
+
+def test_two_detections_cannot_match_one_box() -> None:
+    truth, _ = picture((E_BIKE, (0, 0, 50, 50)))
+    twice = found((E_BIKE, 0.9, (0, 0, 50, 50)), (E_BIKE, 0.8, (1, 1, 50, 50)))
+    assert match_boxes(twice, truth, E_BIKE) == (1, 2, 1)
+
+
+def test_each_class_has_its_own_operating_point() -> None:
+    confs = [0.6, *[0.2] * 5]
+    seen = found((E_BIKE, 0.59, (0, 0, 9, 9)), (BICYCLE, 0.21, (0, 0, 9, 9)))
+    assert at_operating_point(seen, confs).class_id.tolist() == [BICYCLE]
+
+
+def test_a_set_report_counts_hits_and_false_holds() -> None:
+    moped = (0.0, 0.0, 50.0, 50.0)
+    pictures = [
+        picture((E_BIKE, moped)),
+        picture((E_BIKE, moped)),
+        picture((WHEELCHAIR, moped)),
+        picture((STROLLER, moped)),
+        picture(),
+    ]
+    answers = [
+        found((E_BIKE, 0.9, moped)),
+        found((E_BIKE, 0.4, moped)),  # below the operating point: missed
+        found((E_BIKE, 0.7, moped)),  # a false hold
+        found((STROLLER, 0.7, moped)),
+        found(),
+    ]
+    ticks = iter(range(100))
+    report = evaluate(Told(answers), "toy", pictures, CONFS, clock=lambda: float(next(ticks)))
+    assert (report.pictures, report.median_ms) == (5, 1000.0)
+    assert (report.image_recall["e_bike"].hits, report.image_recall["e_bike"].tries) == (1, 2)
+    assert report.image_recall["wheelchair"].hits == 0
+    assert (report.box_precision["e_bike"].hits, report.box_precision["e_bike"].tries) == (1, 2)
+    assert {k: (r.hits, r.tries) for k, r in report.false_hold.items()} == {
+        "wheelchair": (1, 1),
+        "stroller": (0, 1),
+        "empty": (0, 1),
+    }
+    assert "false hold     wheelchair   1/1" in render(report)
+
+
+def test_confusion_counts_each_true_box_once() -> None:
+    moped = (0.0, 0.0, 50.0, 50.0)
+    far = (60.0, 60.0, 90.0, 90.0)
+    pictures = [picture((E_BIKE, moped), (PERSON, far)), picture((STROLLER, moped))]
+    answers = [found((E_BIKE, 0.9, moped)), found((E_BIKE, 0.9, moped), (PERSON, 0.9, far))]
+    table = confusion(Told(answers), pictures, CONFS)
+    assert table[E_BIKE, E_BIKE] == 1
+    assert table[PERSON, -1] == 1  # missed
+    assert table[STROLLER, E_BIKE] == 1  # mixed up
+    assert table[-1, PERSON] == 1  # made up
+    assert table.sum() == 4
+
+
+def write_set(folder: Path, labels: str | None) -> None:
+    """One picture, and labels if given."""
+    images = folder / "images" if labels is not None else folder
+    images.mkdir(parents=True)
+    cv2.imwrite(str(images / "a.png"), np.zeros((50, 100, 3), np.uint8))
+    if labels is not None:
+        (folder / "labels").mkdir()
+        (folder / "labels/a.txt").write_text(labels)
+
+
+def test_yolo_sets_are_read_in_pixels(tmp_path: Path) -> None:
+    write_set(tmp_path / "s", "3 0.5 0.5 0.2 0.4\n")
+    ((truth, image),) = read_set(tmp_path / "s")
+    assert image.shape == (50, 100, 3)
+    assert truth.xyxy.tolist() == [pytest.approx([40, 15, 60, 35])]
+    assert truth.present == {WHEELCHAIR}
+
+
+def test_plain_folders_need_to_be_told_what_they_hold(tmp_path: Path) -> None:
+    write_set(tmp_path / "s", None)
+    with pytest.raises(ConfigError, match="--expect"):
+        list(read_set(tmp_path / "s"))
+    ((truth, _),) = read_set(tmp_path / "s", E_BIKE)
+    assert truth.present == {E_BIKE}
+
+
+@pytest.mark.parametrize("labels", ["7 0.5 0.5 0.1 0.1", "0 0.5 0.5 0.1", "e_bike 0.5 0.5 0.1 0.1"])
+def test_malformed_labels_name_the_file(tmp_path: Path, labels: str) -> None:
+    write_set(tmp_path / "s", labels)
+    with pytest.raises(ConfigError, match=r"a\.txt"):
+        list(read_set(tmp_path / "s"))
+
+
+def test_an_empty_folder_says_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no pictures"):
+        list(read_set(tmp_path))
+
+
+def test_the_command_reports_a_missing_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = tmp_path / "manifest.toml"
+    manifest.write_text("")
+    assert main([str(tmp_path), "--manifest", str(manifest), "--json"]) == 2
+    assert "error:" in capsys.readouterr().out
+
+
+def test_reports_are_json(tmp_path: Path) -> None:
+    from dataclasses import asdict
+
+    report = evaluate(Told([found()]), "toy", [picture()], CONFS)
+    assert json.loads(json.dumps(asdict(report)))["false_hold"]["empty"]["tries"] == 1
