@@ -11,9 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import pytest
 
-from tests.support.clips import number_of, write_clip
+from tests.support.clips import number_of, numbered, write_clip
 from tests.support.fake_cameras import FakeCamera
 from tests.support.rtsp_server import RtspServer, repeated, why_not
 from tests.support.waiting import GENEROUS_S, eventually
@@ -172,7 +173,7 @@ def test_never_answers(opened: Opener) -> None:
 )
 def test_answers_garbage(opened: Opener, rubbish: bytes) -> None:
     with FakeCamera(rubbish) as camera:
-        source = opened(camera.url)
+        source = opened(camera.url, open_timeout_s=0.5, stall_timeout_s=0.5)
         detail = wait_for(source, "lost")
         assert detail.startswith("No picture from rtsp://127.0.0.1")
         eventually(lambda: camera.accepted >= 2, what="tries again")
@@ -183,6 +184,22 @@ def test_web_page_instead_of_a_stream(opened: Opener) -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + b"<p>router</p>" * 5000
     with FakeCamera(page) as camera:
         wait_for(opened(camera.url.replace("rtsp", "http")), "lost")
+
+
+def test_http_camera_with_motion_jpeg(opened: Opener) -> None:
+    done, jpeg = cv2.imencode(".jpg", numbered(9, (320, 240)))
+    assert done
+    part = (
+        f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode() + jpeg.tobytes()
+    )
+    greeting = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n"
+    with FakeCamera(part + b"\r\n", greeting) as camera:
+        source = opened(camera.url.replace("rtsp", "http"))
+        frame = source.read(GENEROUS_S)
+        assert frame is not None
+        assert (frame.image.shape, number_of(frame.image)) == ((240, 320, 3), 9)
+        assert "320x240 from http://127.0.0.1" in source.status().detail
+        source.close()
 
 
 def test_packets_of_a_camera_make_a_clip(server: RtspServer, opened: Opener, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ GREY_STEP = 8  # grey levels from one picture's number to the next: survives any
 
 
 def numbered(number: int, size_wh: tuple[int, int] = (64, 48)) -> Image:
-    """(H, W, 3) uint8 picture in a grey that stands for ``number`` (0 to 30)."""
-    return np.full((size_wh[1], size_wh[0], 3), number * GREY_STEP, np.uint8)
+    """(H, W, 3) uint8 picture in a grey that stands for ``number`` (modulo 31)."""
+    return np.full((size_wh[1], size_wh[0], 3), number % 31 * GREY_STEP, np.uint8)
 
 
 def number_of(image: Image) -> int:
@@ -47,7 +47,7 @@ def write_clip(
         stream.codec_context.max_b_frames = 0
         packets: list[av.Packet[VideoStream]] = []
         for number in range(count):
-            frame = av.VideoFrame.from_ndarray(draw(number % 31, size_wh), format="bgr24")
+            frame = av.VideoFrame.from_ndarray(draw(number, size_wh), format="bgr24")
             frame.pts = number
             frame.time_base = Fraction(1, fps)
             packets += stream.encode(frame)

@@ -13,10 +13,12 @@ class FakeCamera:
 
     Args:
         answer: sent over and over on every connection; empty: never a byte.
+        greeting: sent once, before that.
     """
 
-    def __init__(self, answer: bytes = b"") -> None:
+    def __init__(self, answer: bytes = b"", greeting: bytes = b"") -> None:
         self._answer = answer
+        self._greeting = greeting
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"rtsp://127.0.0.1:{self.port}/cam"
@@ -40,6 +42,7 @@ class FakeCamera:
 
     def _babble(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            connection.sendall(self._greeting)
             while True:
                 connection.sendall(self._answer)
 

@@ -14,7 +14,7 @@ import pytest
 from tests.support.clips import number_of, numbered
 from tests.support.waiting import GENEROUS_S, eventually
 from vision.sources import Backoff, open_source
-from vision.sources.live import Connect, LiveSource
+from vision.sources.live import Connect, LiveSource, _Link
 from vision.sources.packets import OnPacket
 from vision.types import Clock
 
@@ -39,7 +39,7 @@ class ScriptedConnection:
         self.closed.set()
 
 
-def source_over(connect: Connect, **changes: object) -> LiveSource:
+def source_over(connect: Connect, kind: type[LiveSource] = LiveSource, **changes: object) -> LiveSource:
     options: dict[str, object] = {
         "clock": time.monotonic,
         "open_timeout_s": 0.05,  # and a second of grace
@@ -48,7 +48,7 @@ def source_over(connect: Connect, **changes: object) -> LiveSource:
         "rng": Random(1),
         "on_packet": None,
     }
-    return LiveSource(ADDRESS, connect, **{**options, **changes})  # type: ignore[arg-type]  # plain values above
+    return kind(ADDRESS, connect, **{**options, **changes})  # type: ignore[arg-type]  # plain values above
 
 
 @pytest.fixture
@@ -229,6 +229,26 @@ def test_the_back_off_grows_while_a_camera_gives_one_picture_and_dies() -> None:
     eventually(lambda: len(asked) >= 6, what=source.status)
     source.close()
     assert asked[:6] == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_watcher_outlives_what_it_did_not_expect(
+    caplog: pytest.LogCaptureFixture, released: threading.Event
+) -> None:
+    class OutOfThreads(LiveSource):
+        refusals = 3
+
+        def _start_reader(self) -> _Link:
+            if self.refusals:
+                self.refusals -= 1
+                raise RuntimeError("can't start new thread")
+            return super()._start_reader()
+
+    source = source_over(
+        scripted(lambda: then_hang(released, picture(1))), kind=OutOfThreads, stall_timeout_s=60
+    )
+    eventually(lambda: source.status().state == "live", what=source.status)
+    source.close()
+    assert caplog.text.count("watching camera rtsp://***@10.0.0.5/live failed") == 1
 
 
 def test_close_returns_soon_while_everything_hangs(released: threading.Event) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import random
 import struct
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -178,6 +179,16 @@ def test_unhurried_playback_loses_nothing_and_ends_once(clip: Path) -> None:
     assert numbers == [(number, number) for number in range(20)]
     status = source.status()
     assert (status.state, status.frames, status.dropped, status.size_wh) == ("ended", 20, 0, (64, 48))
+    source.close()
+
+
+def test_a_reader_that_overlooks_the_end_does_not_spin(clip: Path) -> None:
+    source = open_source(str(clip), real_time=False)
+    while source.read(GENEROUS_S) is not None:
+        pass
+    asked_s = time.monotonic()
+    assert source.read(0.3) is None
+    assert time.monotonic() - asked_s >= 0.29
     source.close()
 
 

@@ -109,7 +109,7 @@ class Connection:
         context = self._stream.codec_context
         context.options = dict(_LIMITS)
         # Live pictures use one thread: frame threads hold back a picture each, and with slice threads FFmpeg
-        # does not conceal what was lost on the way (h264dec, enable_er): half a picture stays rubbish for seconds.
+        # does not conceal what was lost on the way (h264dec, enable_er): half a picture would stay rubbish.
         context.thread_type = "AUTO" if frame_threads else "NONE"
 
     @classmethod

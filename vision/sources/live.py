@@ -132,18 +132,23 @@ class LiveSource:
     def _watch(self) -> None:
         attempt = 0
         while not self._closed:
-            self._hung = [thread for thread in self._hung if thread.is_alive()]
-            if len(self._hung) >= _MAX_HUNG:
-                self._lose(
-                    "lost",
-                    f"{len(self._hung)} earlier attempts hang where they cannot be ended; check the device",
-                )
-            else:
-                link = self._start_reader()
-                lived_s = self._follow(link)
-                attempt = 0 if lived_s >= _STABLE_S else attempt
+            try:
+                attempt = 0 if self._try_once() >= _STABLE_S else attempt
+            except Exception:  # top of the watcher's loop: out of threads or memory, which may pass
+                level = logging.ERROR if self._gone_s is None else logging.DEBUG  # once, not at every attempt
+                log.log(level, "watching camera %s failed", self._name, exc_info=True)
+                self._lose("lost", "the program could not start another attempt")
             self._pause(self._backoff.delay_s(attempt, self._rng))
             attempt += 1
+
+    def _try_once(self) -> float:
+        """One attempt from start to end. Returns: how long it gave frames, in seconds."""
+        self._hung = [thread for thread in self._hung if thread.is_alive()]
+        if len(self._hung) >= _MAX_HUNG:
+            count = len(self._hung)
+            self._lose("lost", f"{count} earlier attempts hang where they cannot be ended; check the device")
+            return 0.0
+        return self._follow(self._start_reader())
 
     def _start_reader(self) -> _Link:
         link = _Link(progress_s=self._clock(), limit_s=self._open_s)
