@@ -33,7 +33,7 @@ def set_up_logging(level: str, name: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_Dropping(records)]
     root.setLevel(level.upper())
-    for noisy in ("alembic", "httpx", "uvicorn.access", "libav"):
+    for noisy in ("alembic", "uvicorn", "libav"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     listener.start()
     atexit.register(listener.stop)

@@ -164,6 +164,7 @@ def run_web(settings: Settings) -> int:
     store.migrate()
     web = settings.web
     app = create_app(store, WebLink(settings.run_dir), version=version(), allowed_hosts=web.allowed_hosts)
+    log.info("the page is at http://%s:%d", web.host, web.port)
     uvicorn.run(
         app,
         host=web.host,
