@@ -134,14 +134,14 @@ def test_the_examples_in_the_documentation_keep_the_contract() -> None:
 
 def test_each_class_has_its_own_operating_confidence(tmp_path: Path) -> None:
     path = write(tmp_path / "a.png")
-    detector = FakeDetector((WHEELCHAIR, 0.41), (E_BIKE, 0.39), (PERSON, 0.26), (PERSON, 0.24))
+    detector = FakeDetector((WHEELCHAIR, 0.41), (E_BIKE, 0.39), (PERSON, 0.25), (PERSON, 0.24))
 
-    assert [d["conf"] for d in detect([path], detector)[1][0]["detections"]] == [0.41, 0.26]
-    assert [d["conf"] for d in detect([path], detector, conf=0.25)[1][0]["detections"]] == [0.41, 0.39, 0.26]
+    assert [d["conf"] for d in detect([path], detector)[1][0]["detections"]] == [0.41, 0.25]
+    assert [d["conf"] for d in detect([path], detector, conf=0.25)[1][0]["detections"]] == [0.41, 0.39, 0.25]
     assert [d["conf"] for d in detect([path], detector, conf=0.05)[1][0]["detections"]] == [
         0.41,
         0.39,
-        0.26,
+        0.25,
         0.24,
     ]
 

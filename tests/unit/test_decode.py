@@ -50,6 +50,30 @@ def test_the_threshold_itself_passes() -> None:
     assert decode(head, IDENTITY, SQUARE, conf=0.25, nms_iou=0.6).conf.tolist() == [0.25]
 
 
+@pytest.mark.parametrize("row", range(4))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_box_that_is_no_box_is_left_out_however_sure(row: int, value: float) -> None:
+    head = make_head([(10, 10, 8, 8, 0, 0.9), (40, 40, 8, 8, 0, 0.8)], 6, cells((64, 64)))
+    head[0, row, 0] = value
+
+    np.testing.assert_allclose(decode(head, IDENTITY, SQUARE, conf=0.1, nms_iou=0.6).conf, [0.8])
+
+
+def test_a_box_at_the_end_of_float32_is_cut_to_the_picture() -> None:
+    head = make_head([(-3e38, 3e38, 3e38, 3e38, 0, 0.9), (32, 32, 3e38, 3e38, 0, 0.8)], 6, cells((64, 64)))
+    found = decode(head, IDENTITY, SQUARE, conf=0.1, nms_iou=0.6)
+
+    np.testing.assert_array_equal(found.xyxy[-1], [0, 0, 640, 640])
+
+
+def test_equally_sure_boxes_keep_the_order_of_the_head() -> None:
+    rows = [(4 * i % 60, 2 + 4 * (4 * i // 60), 2, 2, 0, 0.5) for i in range(40)]
+    found = decode(make_head(rows, 6, cells((64, 64))), IDENTITY, SQUARE, conf=0.1, nms_iou=0.6)
+    order = [(row[0] - 1) * 10 for row in rows]
+
+    np.testing.assert_allclose(found.xyxy[:, 0], np.maximum(order, 0))
+
+
 def test_overlap_suppresses_within_a_class_only() -> None:
     box = (32, 32, 20, 20)
     rows = [(*box, E_BIKE, 0.9), (*box, E_BIKE, 0.8), (*box, BICYCLE, 0.7)]
