@@ -1,0 +1,139 @@
+"""Errors of the API as ``application/problem+json`` (RFC 9457): every error, also 404 and validation."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from vision.errors import LinkError, StorageError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+TITLES: Final = {
+    "guard-silent": "Guard is not running or does not answer",
+    "unhealthy": "Something needs attention",
+    "unknown-elevator": "There is no such elevator",
+    "unknown-event": "There is no such event",
+    "no-picture": "There is no picture now",
+    "release-refused": "Guard did not let the door go",
+    "store-failing": "The store of events cannot be used",
+    "too-many-viewers": "Too many people are looking",
+    "bad-request": "The request is not valid",
+    "forbidden-host": "This host name is not allowed",
+    "forbidden-origin": "This request came from another site",
+    "wrong-content-type": "The body must be JSON",
+    "not-found": "There is nothing at this address",
+    "method-not-allowed": "This address does not take that method",
+    "length-required": "The request must say how large it is",
+    "too-large": "The request is too large",
+    "internal": "Something went wrong here",
+}
+"""Every kind of problem; docs/api.md lists them too."""
+
+_BY_STATUS: Final = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 422: "bad-request"}
+
+
+class Invalid(BaseModel):
+    """One value that was refused."""
+
+    where: str = Field(description="Such as `query.limit`")
+    message: str
+
+
+class Reason(BaseModel):
+    """One thing that needs attention."""
+
+    code: str = Field(
+        description="guard_silent, camera_<state>, relay_failing, store_failing or guard_store_failing"
+    )
+    detail: str
+    elevator_id: str | None = None
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(
+        description="`urn:liftguard:problem:` and the kind", examples=["urn:liftguard:problem:not-found"]
+    )
+    title: str
+    status: int
+    detail: str
+    errors: list[Invalid] | None = Field(None, description="With bad-request: what was refused")
+    reasons: list[Reason] | None = Field(None, description="With unhealthy: what needs attention")
+
+
+class ProblemError(Exception):
+    """Raised inside a route to answer with a problem."""
+
+    def __init__(self, status: int, kind: str, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.problem = Problem(
+            type=f"urn:liftguard:problem:{kind}", title=TITLES[kind], status=status, detail=detail, **extra
+        )
+
+    def response(self, headers: dict[str, str] | None = None) -> JSONResponse:
+        """The answer."""
+        return JSONResponse(
+            self.problem.model_dump(exclude_none=True),
+            status_code=self.problem.status,
+            media_type=MEDIA_TYPE,
+            headers=headers,
+        )
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: these statuses answer with a problem."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": "Problem", "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted({*statuses, 400, 422})
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` with a problem."""
+
+    @app.exception_handler(ProblemError)
+    async def _problem(_request: Request, exc: ProblemError) -> JSONResponse:
+        return exc.response()
+
+    @app.exception_handler(StorageError)
+    async def _storage(_request: Request, exc: StorageError) -> JSONResponse:
+        log.error("the store failed: %s", exc)
+        return ProblemError(503, "store-failing", str(exc)).response()
+
+    @app.exception_handler(LinkError)
+    async def _link(_request: Request, exc: LinkError) -> JSONResponse:
+        return ProblemError(503, "guard-silent", str(exc)).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, exc: RequestValidationError) -> JSONResponse:
+        errors = [
+            Invalid(where=".".join(str(p) for p in e["loc"])[:200], message=str(e["msg"])[:300])
+            for e in exc.errors()[:20]
+        ]
+        what = "; ".join(f"{e.where}: {e.message}" for e in errors)
+        return ProblemError(422, "bad-request", what, errors=errors).response()
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, exc: HTTPException) -> JSONResponse:
+        kind = _BY_STATUS.get(exc.status_code, "bad-request" if exc.status_code < 500 else "internal")
+        headers = dict(exc.headers) if exc.headers else None
+        return ProblemError(exc.status_code, kind, str(exc.detail)).response(headers)
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_request: Request, exc: Exception) -> JSONResponse:
+        log.error("a request failed", exc_info=exc)
+        return ProblemError(500, "internal", "The cause is in the log of web; please report it.").response()

@@ -1,0 +1,99 @@
+"""``/api/v1/health``, ``/api/v1/latency`` and ``/metrics``: is it well, is it fast."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.live import GuardState, ModelInfo, StageLatency
+from api.problems import ProblemError, Reason, responses
+from api.web_metrics import CONTENT_TYPE
+from api.web_parts import Parts, parts_of
+from vision.errors import StorageError
+
+router = APIRouter(tags=["health"])
+
+WELL: Final = frozenset({"live", "connecting"})
+
+
+class HealthBody(BaseModel):
+    """All is well."""
+
+    status: Literal["ok"]
+    version: str = Field(description="Of web")
+    guard_version: str
+    guard_started_at: AwareDatetime
+    model: ModelInfo
+
+
+class LatencyBody(BaseModel):
+    """Latency per elevator and stage, over the last samples."""
+
+    stages: list[StageLatency]
+
+
+def reasons(parts: Parts, state: GuardState | None) -> list[Reason]:
+    """What needs attention now. Reads the store, so call it on a worker thread."""
+    found = []
+    if state is None:
+        found.append(Reason(code="guard_silent", detail="guard has said nothing for 3 s"))
+    else:
+        if not state.store_ok:
+            found.append(Reason(code="guard_store_failing", detail="guard cannot write events; see its log"))
+        for e in state.elevators:
+            if e.camera.state not in WELL:
+                found.append(
+                    Reason(code=f"camera_{e.camera.state}", detail=e.camera.detail, elevator_id=e.id)
+                )
+            if not e.relay_ok:
+                found.append(
+                    Reason(
+                        code="relay_failing",
+                        detail="the relay does not do what it is told; the door is let go",
+                        elevator_id=e.id,
+                    )
+                )
+    try:
+        parts.store.check()
+    except StorageError as exc:
+        found.append(Reason(code="store_failing", detail=str(exc)))
+    return found
+
+
+@router.get("/api/v1/health", responses=responses(503))
+def health(request: Request) -> HealthBody:
+    """200 when all is well; 503 with the reasons when guard is silent, a camera is lost, or the relay or the
+    store fails.
+    """
+    parts = parts_of(request)
+    state = parts.link.state()
+    found = reasons(parts, state)
+    if found or state is None:
+        raise ProblemError(503, "unhealthy", "; ".join(r.detail for r in found), reasons=found)
+    return HealthBody(
+        status="ok",
+        version=parts.version,
+        guard_version=state.version,
+        guard_started_at=state.started_at,
+        model=state.model,
+    )
+
+
+@router.get("/api/v1/latency", responses=responses(503))
+async def latency(request: Request) -> LatencyBody:
+    """p50, p95 and p99 of each stage of the way of a frame."""
+    return LatencyBody(stages=list(parts_of(request).guard().latency))
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> PlainTextResponse:
+    """Prometheus text: guard's metrics while it is heard, and web's own."""
+    parts = parts_of(request)
+    parts.metrics.guard_up.set(0 if parts.link.state() is None else 1)
+    guard = parts.link.metrics_text() or ""
+    if guard and not guard.endswith("\n"):
+        guard += "\n"
+    return PlainTextResponse(guard + parts.metrics.text(), media_type=CONTENT_TYPE)

@@ -1,0 +1,169 @@
+"""``/api/v1/elevators`` and ``/api/v1/live``: what is now, live pictures, and letting a door go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
+
+from fastapi import APIRouter, Request, Response, WebSocket
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.websockets import WebSocketDisconnect
+
+from api.live import ElevatorState, GuardState, ReleaseReply, ReleaseRequest
+from api.problems import ProblemError, responses
+from api.web_link import Link
+from api.web_parts import ElevatorId, Parts, parts_of
+
+router = APIRouter(prefix="/api/v1", tags=["live"])
+
+SNAPSHOT_TIMEOUT_S: Final = 3.0
+RELEASE_TIMEOUT_S: Final = 2.0
+
+CLOSE_CODES: Final = {"guard-silent": 1013, "unknown-elevator": 4404, "too-many-viewers": 4429}
+"""Why the live socket was closed: 1013 "try again later" is registered, 4000 to 4999 are free (RFC 6455)."""
+
+
+class ElevatorsBody(BaseModel):
+    """All elevators at this moment."""
+
+    elevators: list[ElevatorState]
+
+
+class ReleaseBody(BaseModel):
+    """Why the door is let go, and who says so."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    reason: str = Field(min_length=1, max_length=500)
+    by: str = Field("local page", min_length=1, max_length=200, description="There is no sign-in yet")
+
+
+@router.get("/elevators", responses=responses(503))
+async def list_elevators(request: Request) -> ElevatorsBody:
+    """Phase, door, relay and camera of every elevator."""
+    return ElevatorsBody(elevators=list(parts_of(request).guard().elevators))
+
+
+@router.get("/elevators/{elevator_id}", responses=responses(404, 503))
+async def get_elevator(request: Request, elevator_id: ElevatorId) -> ElevatorState:
+    """Phase, door, relay and camera of one elevator."""
+    return parts_of(request).elevator(elevator_id)
+
+
+@router.post("/elevators/{elevator_id}/release", responses=responses(403, 404, 409, 413, 415, 503))
+async def release(request: Request, elevator_id: ElevatorId, body: ReleaseBody) -> ReleaseReply:
+    """Let a held door go.
+
+    409 when guard refuses, 503 when it does not answer within 2 s: it then will not do it later either.
+    """
+    parts = parts_of(request)
+    parts.elevator(elevator_id)
+    reply = await parts.link.release(
+        ReleaseRequest(elevator_id=elevator_id, reason=body.reason, by=body.by), RELEASE_TIMEOUT_S
+    )
+    if not reply.accepted:
+        raise ProblemError(409, "release-refused", reply.detail)
+    return reply
+
+
+@router.get(
+    "/elevators/{elevator_id}/snapshot.jpg",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **responses(404, 503)},
+)
+async def snapshot(request: Request, elevator_id: ElevatorId) -> Response:
+    """The next picture of the camera, as JPEG without boxes."""
+    parts = parts_of(request)
+    parts.elevator(elevator_id)
+    with parts.pictures.one():
+        try:
+            async with (
+                asyncio.timeout(SNAPSHOT_TIMEOUT_S),
+                aclosing(parts.link.frames(elevator_id)) as frames,
+            ):
+                async for _, jpeg in frames:
+                    return Response(jpeg, media_type="image/jpeg")
+        except TimeoutError:
+            pass
+    camera = parts.elevator(elevator_id).camera
+    raise ProblemError(503, "no-picture", f"no picture came within {SNAPSHOT_TIMEOUT_S:g} s; {camera.detail}")
+
+
+@router.get(
+    "/live",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "`state` events with a GuardState as guard speaks, `silent` while it does not",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **responses(503),
+    },
+)
+async def live(request: Request) -> StreamingResponse:
+    """Server-sent events: the state of everything, as it changes."""
+    parts = parts_of(request)
+    parts.streams.check()  # a full house is a 503 only while the answer has not begun
+
+    async def stream() -> AsyncIterator[bytes]:
+        with parts.streams.one():
+            async with aclosing(parts.link.state_changes()) as states:
+                async for state in states:
+                    yield _sse(state)
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+def _sse(state: GuardState | None) -> bytes:
+    if state is None:
+        return format_sse_event(event="silent", data_str="{}")
+    return format_sse_event(event="state", data_str=state.model_dump_json())
+
+
+@router.websocket("/elevators/{elevator_id}/live")
+async def live_pictures(socket: WebSocket, elevator_id: ElevatorId) -> None:
+    """Live pictures: for each one a text message (LiveFrameInfo) and a binary message (JPEG), newest only.
+
+    Closes with 1013 when guard is silent, 4404 when there is no such elevator, 4429 when too many look.
+    """
+    parts = parts_of(socket)
+    await socket.accept()  # a browser learns the reason only from a close after the handshake
+    try:
+        parts.elevator(elevator_id)
+        with parts.pictures.one():
+            await _show(socket, parts, elevator_id)
+    except ProblemError as exc:
+        await socket.close(CLOSE_CODES[exc.kind], exc.problem.title)
+
+
+async def _show(socket: WebSocket, parts: Parts, elevator_id: str) -> None:
+    """Send until the browser goes or the link closes."""
+    sender = asyncio.create_task(_send(socket, parts.link, elevator_id))
+    watcher = asyncio.create_task(_watch(socket))
+    try:
+        await asyncio.wait({sender, watcher}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sender, watcher):
+            task.cancel()
+        await asyncio.gather(sender, watcher, return_exceptions=True)
+
+
+async def _send(socket: WebSocket, link: Link, elevator_id: str) -> None:
+    try:
+        async with aclosing(link.frames(elevator_id)) as frames:
+            async for info, jpeg in frames:
+                await socket.send_text(info.model_dump_json())
+                await socket.send_bytes(jpeg)
+        await socket.close(1001, "web is going down")
+    except (WebSocketDisconnect, RuntimeError):  # Starlette's ways to say that the browser has gone
+        return
+
+
+async def _watch(socket: WebSocket) -> None:
+    """Return when the browser goes. What it says is not listened to."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass

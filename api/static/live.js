@@ -1,0 +1,114 @@
+// The live page: state over server-sent events, one card per elevator, events fetched again when they change.
+
+import { Card } from "./elevator.js";
+import { localTimes } from "./times.js";
+import { t } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const cards = new Map();
+let eventsKey = "";
+let latencyKey = "";
+
+function guardHeard(heard) {
+  $("guard").textContent = t(heard ? "guard.on" : "guard.off");
+  $("guard").dataset.on = heard ? "yes" : "no";
+  $("guard-off").hidden = heard;
+  for (const card of cards.values()) card.reachable(heard);
+}
+
+function showState(state) {
+  $("page-off").hidden = true;
+  $("connecting")?.remove();
+  guardHeard(true);
+  $("store-off").hidden = state.store_ok;
+  for (const [id, card] of cards) {
+    if (!state.elevators.some((e) => e.id === id)) {
+      card.remove();
+      cards.delete(id);
+    }
+  }
+  for (const elevator of state.elevators) {
+    let card = cards.get(elevator.id);
+    if (!card) {
+      card = new Card(elevator.id, $("elevator"), $("elevators"), (text) => ($("announce").textContent = text));
+      cards.set(elevator.id, card);
+    }
+    card.show(elevator, state.at);
+  }
+  const worst = state.elevators.find((e) => e.phase === "HOLDING" || e.phase === "PAUSED");
+  document.title = worst ? `● ${worst.name} · ${t(`short.${worst.phase}`)}` : t("title");
+  showLatency(state);
+  const key = state.elevators.map((e) => `${e.id} ${e.open_event_id} ${e.events} ${e.phase}`).join();
+  if (key !== eventsKey) {
+    eventsKey = key;
+    loadEvents();
+  }
+}
+
+function showLatency(state) {
+  const key = JSON.stringify(state.latency);
+  if (key === latencyKey || state.latency.length === 0 || !$("speed").open) return;
+  latencyKey = key;
+  const several = state.elevators.length > 1;
+  const rows = state.latency.map((stage) => {
+    const row = document.createElement("tr");
+    const name = several ? `${stage.elevator_id} · ${stage.stage}` : stage.stage;
+    const ms = [stage.p50_ms, stage.p95_ms, stage.p99_ms].map((v) => v.toFixed(1));
+    for (const text of [name, ...ms, stage.n]) row.insertCell().textContent = text;
+    return row;
+  });
+  $("latency").replaceChildren(...rows);
+}
+
+let loading = false;
+let again = false;
+
+/** Newest events, rendered by the server. Guard stores an event just after it speaks of it: look twice. */
+async function loadEvents() {
+  if (loading) {
+    again = true;
+    return;
+  }
+  loading = true;
+  try {
+    for (const delay of [0, 700]) {
+      await new Promise((done) => setTimeout(done, delay));
+      const answer = await fetch(`/fragments/events?lang=${$("events").dataset.lang}`);
+      if (!answer.ok) continue;
+      const html = await answer.text();
+      const focused = document.activeElement?.closest("[data-event]")?.dataset.event;
+      $("events").innerHTML = html;
+      localTimes($("events"));
+      if (focused) $("events").querySelector(`[data-event="${focused}"] a`)?.focus();
+    }
+  } catch {
+    // Web is away; the stream says so, and brings us here again when it is back.
+  } finally {
+    loading = false;
+  }
+  if (again) {
+    again = false;
+    loadEvents();
+  }
+}
+
+function listen() {
+  const stream = new EventSource("/api/v1/live");
+  stream.addEventListener("state", ({ data }) => showState(JSON.parse(data)));
+  stream.addEventListener("silent", () => {
+    $("page-off").hidden = true;
+    $("connecting")?.remove();
+    guardHeard(false);
+  });
+  stream.onerror = () => {
+    $("page-off").hidden = false;
+    for (const card of cards.values()) card.reachable(false);
+    eventsKey = "";
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // refused: it does not retry itself
+  };
+}
+
+localTimes($("events"));
+$("speed").addEventListener("toggle", () => (latencyKey = ""));
+listen();
+setInterval(loadEvents, 30000);

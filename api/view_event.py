@@ -1,0 +1,88 @@
+"""The evidence of an event as the points of a drawing. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from api.records import Evidence, PhaseChange
+
+WIDTH: Final = 720.0
+HEIGHT: Final = 200.0
+LEFT: Final = 40.0  # room for the labels of the score
+BOTTOM: Final = 28.0  # room for the labels of the time
+MAX_POINTS: Final = 600  # more than a screen can show
+
+_BANDS: Final = frozenset({"SUSPECT", "HOLDING"})
+_NICE: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A stretch of time in which the door was held, in drawing units."""
+
+    x: float
+    width: float
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A drawing of `WIDTH` by `HEIGHT`: score upwards, time to the right."""
+
+    score: str  # points of a polyline
+    conf: tuple[tuple[float, float], ...]  # the detector's confidence per frame, where it saw the vehicle
+    bands: tuple[Band, ...]
+    ticks: tuple[tuple[float, str], ...]  # x and label, seconds
+    levels: tuple[tuple[float, str], ...]  # y and label, per cent
+    low: float
+    high: float
+    span_s: float
+    n: int
+
+
+def curve(
+    evidence: Sequence[Evidence], changes: Sequence[PhaseChange], start: datetime, end: datetime
+) -> Curve | None:
+    """The drawing, or None without evidence. Long events are thinned to `MAX_POINTS` points."""
+    if not evidence:
+        return None
+    thin = evidence[:: math.ceil(len(evidence) / MAX_POINTS)]
+    first = min(0.0, thin[0].t_offset_s)
+    last = max(thin[-1].t_offset_s, first + 1.0)
+
+    def x(t: float) -> float:
+        return round(LEFT + (min(max(t, first), last) - first) / (last - first) * (WIDTH - LEFT - 8), 1)
+
+    def y(value: float) -> float:
+        return round((HEIGHT - BOTTOM) - min(max(value, 0.0), 1.0) * (HEIGHT - BOTTOM - 10), 1)
+
+    step = next((s for s in _NICE if (last - first) / s <= 8), _NICE[-1])
+    steps = range(math.ceil(first / step), math.floor(last / step) + 1)
+    return Curve(
+        score=" ".join(f"{x(e.t_offset_s)},{y(e.score)}" for e in thin),
+        conf=tuple((x(e.t_offset_s), y(e.conf)) for e in thin if e.conf > 0),
+        bands=_bands(changes, start, (end - start).total_seconds(), x),
+        ticks=tuple((x(i * step), str(i * step)) for i in steps),
+        levels=tuple((y(v), f"{v:.0%}") for v in (0.0, 0.5, 1.0)),
+        low=min(e.score for e in evidence),
+        high=max(e.score for e in evidence),
+        span_s=evidence[-1].t_offset_s - evidence[0].t_offset_s,
+        n=len(evidence),
+    )
+
+
+def _bands(
+    changes: Sequence[PhaseChange], start: datetime, end_s: float, x: Callable[[float], float]
+) -> tuple[Band, ...]:
+    bands = []
+    for i, change in enumerate(changes):
+        if change.after in _BANDS:
+            from_s = (change.at - start).total_seconds()
+            until_s = (changes[i + 1].at - start).total_seconds() if i + 1 < len(changes) else end_s
+            if (width := round(x(until_s) - x(from_s), 1)) > 0:
+                bands.append(Band(x(from_s), width, change.after))
+    return tuple(bands)

@@ -1,0 +1,113 @@
+"""The web process: API under ``/api/v1``, Prometheus at ``/metrics``, the page at ``/``.
+
+``python -m api.web`` prints the OpenAPI document, which is kept in docs/openapi.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from api import problems, routes_events, routes_health, routes_live, routes_pages
+from api.protect import Protect
+from api.store import Store
+from api.web_link import Link, WebLink
+from api.web_metrics import CountRequests
+from api.web_parts import Parts
+
+MAX_BODY: Final = 16 * 1024
+"""Bytes of a request body. The largest, a release, has about 3 KB."""
+API_VERSION: Final = "1"
+LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _App(FastAPI):
+    """FastAPI, with the problem that every route may answer with in its OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, with `Problem` and what it is made of."""
+        schema = super().openapi()
+        known = schema["components"]["schemas"]
+        if "Problem" not in known:
+            problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            known |= problem.pop("$defs") | {"Problem": problem}
+        return schema
+
+
+def create_app(
+    store: Store,
+    link: Link,
+    *,
+    version: str,
+    allowed_hosts: Sequence[str] = LOOPBACK,
+    max_pictures: int = 16,
+    max_streams: int = 32,
+) -> FastAPI:
+    """The web application. It starts and stops the link; the store stays the caller's.
+
+    Args: version: of Liftguard, for the page. allowed_hosts: names without port that browsers may use, IPv6
+    in brackets. max_pictures, max_streams: live pictures and state streams that may be open at once.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with link.running():
+            yield
+
+    app = _App(
+        title="Liftguard",
+        version=API_VERSION,
+        description="Keeps electric bicycles out of elevators. Errors: `application/problem+json` (RFC 9457)",
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # their scripts come from another site, which the page's own policy forbids
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = Parts(store, link, version, max_pictures=max_pictures, max_streams=max_streams)
+    problems.install(app)
+    for module in (routes_events, routes_health, routes_live, routes_pages):
+        app.include_router(module.router)
+    app.mount("/static", routes_pages.static)
+    app.add_middleware(Protect, allowed_hosts=allowed_hosts, max_body=MAX_BODY)
+    app.add_middleware(CountRequests, metrics=app.state.parts.metrics)
+    return app
+
+
+def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
+    """A server for `create_app` with its limits set: small messages in, few connections, quick to stop."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,  # the program's own logging stands
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws_max_size=1024,  # browsers say nothing on the live socket
+            ws_max_queue=4,
+            ws_per_message_deflate=False,  # JPEG does not get smaller
+            limit_concurrency=200,
+            backlog=64,
+            timeout_keep_alive=10,
+            timeout_graceful_shutdown=2,  # live streams never end by themselves
+        )
+    )
+
+
+def openapi_json() -> str:
+    """The OpenAPI document, stable from run to run."""
+    app = create_app(Store("sqlite://"), WebLink(Path("run")), version="")
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(openapi_json())

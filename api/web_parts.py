@@ -1,0 +1,99 @@
+"""What the routes share: the store, the link, the counters, and how many may look at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Path
+from starlette.requests import HTTPConnection
+
+from api.live import ElevatorState, GuardState
+from api.problems import ProblemError
+from api.store import Store
+from api.web_link import Link
+from api.web_metrics import WebMetrics
+
+ElevatorId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="As in the settings")]
+EventId = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+        description="UUIDv7 in lower case",
+    ),
+]
+
+
+@dataclass(slots=True)
+class Viewers:
+    """Open live connections of one kind, bounded: each costs bandwidth and a queue."""
+
+    kind: str
+    limit: int
+    metrics: WebMetrics
+    count: int = 0
+
+    def check(self) -> None:
+        """Raises: ProblemError 503 when all places are taken."""
+        if self.count >= self.limit:
+            raise ProblemError(
+                503, "too-many-viewers", f"{self.limit} live connections are open; close one and try again"
+            )
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a place. Raises: ProblemError 503 when all are taken."""
+        self.check()
+        self.count += 1
+        self.metrics.viewers.labels(self.kind).set(self.count)
+        try:
+            yield
+        finally:
+            self.count -= 1
+            self.metrics.viewers.labels(self.kind).set(self.count)
+
+
+@dataclass(slots=True)
+class Parts:
+    """One application's parts, kept in ``app.state.parts``."""
+
+    store: Store
+    link: Link
+    version: str
+    metrics: WebMetrics = field(default_factory=WebMetrics)
+    max_pictures: int = 16
+    max_streams: int = 32
+    pictures: Viewers = field(init=False)
+    streams: Viewers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pictures = Viewers("pictures", self.max_pictures, self.metrics)
+        self.streams = Viewers("state", self.max_streams, self.metrics)
+
+    def guard(self) -> GuardState:
+        """What guard said last. Raises: ProblemError 503 if it is silent."""
+        state = self.link.state()
+        if state is None:
+            raise ProblemError(
+                503, "guard-silent", "guard has said nothing for 3 s; the elevator runs as usual without it"
+            )
+        return state
+
+    def elevator(self, elevator_id: str) -> ElevatorState:
+        """Raises: ProblemError 503 if guard is silent, 404 if it knows no such elevator."""
+        state = self.guard()
+        for elevator in state.elevators:
+            if elevator.id == elevator_id:
+                return elevator
+        known = ", ".join(e.id for e in state.elevators)
+        raise ProblemError(404, "unknown-elevator", f"guard knows {known}; got {elevator_id}")
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """The parts of the application that serves this request."""
+    parts = connection.app.state.parts
+    if not isinstance(parts, Parts):
+        raise TypeError("this application was not made by api.web.create_app")
+    return parts

@@ -1,0 +1,236 @@
+"""The page in headless Chromium, with a real web server, the real link and a guard that plays a story."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from api.store import Store
+from api.web import create_app, make_server
+from api.web_link import WebLink
+from hardware.hold import Phase
+from tests.browser.fake_guard import FakeGuard, past_event, wait_for
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TIMEOUT_MS = 30_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)"),
+]
+
+
+@dataclass
+class Site:
+    """A running web server and what it needs."""
+
+    base: str
+    store: Store
+    run_dir: Path
+    guards: list[FakeGuard] = field(default_factory=list)
+
+    def start_guard(self) -> FakeGuard:
+        guard = FakeGuard(self.run_dir, self.store)
+        self.guards.append(guard)
+        return guard
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    store = Store(tmp_path / "liftguard.db")
+    store.migrate()
+    app = create_app(store, WebLink(tmp_path / "run"), version="0.1.0")
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = make_server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    wait_for("the server", lambda: server.started)
+    site = Site(f"http://127.0.0.1:{listening.getsockname()[1]}", store, tmp_path / "run")
+    yield site
+    for guard in site.guards:
+        guard.close()
+    server.should_exit = True
+    thread.join(timeout=30)
+    listening.close()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser's console says; a breach of the page's policy appears there too."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
+    context = browser.new_context(locale="en-GB", timezone_id="Asia/Shanghai")
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', (e) => console.error('policy: ' + e.violatedDirective))"
+    )
+    yield page
+    context.close()
+
+
+CANVAS_COLOURS = """() => {
+  const shown = document.querySelector('canvas');
+  const c = document.createElement('canvas');
+  [c.width, c.height] = [shown.width, shown.height];
+  const pen = c.getContext('2d', { willReadFrequently: true });
+  pen.drawImage(shown, 0, 0);
+  const d = pen.getImageData(0, 0, c.width, c.height).data;
+  const seen = new Map();
+  for (let i = 0; i < d.length; i += 4) {
+    const key = [d[i], d[i + 1], d[i + 2]].join();
+    seen.set(key, (seen.get(key) ?? 0) + 1);
+  }
+  return { colours: seen.size, blocked: seen.get('255,122,69') ?? 0 };
+}"""
+
+
+def test_an_e_bike_comes_and_goes(site: Site, page: Page, complaints: list[str]) -> None:
+    guard = site.start_guard()
+    page.goto(f"{site.base}/")
+    card = page.locator('[data-elevator="car-1"]')
+    expect(card.locator(".sentence")).to_have_text("No e-bike in the elevator.")
+    expect(card.locator(".position")).to_have_text("Closed · Floor 3")
+    expect(card.locator(".release")).to_be_hidden()
+    expect(page.locator("#events")).to_contain_text("No events yet.")
+    expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
+    before = page.evaluate(CANVAS_COLOURS)
+    assert before["colours"] > 50, "the canvas shows no picture"
+    assert before["blocked"] == 0
+
+    event_id = guard.hold()
+    expect(card).to_have_attribute("data-phase", "HOLDING")
+    expect(card.locator(".sentence")).to_have_text("Door held: e-bike in the elevator. Please take it out.")
+    expect(page.locator("#announce")).to_contain_text("Door held")
+    expect(page).to_have_title("● Elevator 1 · Door held")
+    expect(card.locator(".door")).to_have_attribute("data-opening", "1.00")
+    assert "translateX(-43px)" in (card.locator(".leaf.left").get_attribute("style") or "")
+    expect(card.locator(".lamp.relay")).to_have_attribute("data-on", "yes")
+    expect(page.locator("canvas")).to_have_attribute("aria-label", "In the picture: e-bike")
+    assert page.evaluate(CANVAS_COLOURS)["blocked"] > 200, "no box around the e-bike"
+    row = page.locator(f'tr[data-event="{event_id}"]')
+    expect(row).to_contain_text("Going on")
+
+    guard.leave()
+    expect(card.locator(".sentence")).to_have_text("No e-bike in the elevator.")
+    expect(row).to_contain_text("Left")
+    expect(row).to_contain_text("12 s")
+    assert complaints == []
+
+
+def test_a_manager_lets_the_door_go(site: Site, page: Page, complaints: list[str]) -> None:
+    guard = site.start_guard()
+    guard.hold()
+    page.goto(f"{site.base}/?lang=en")
+    page.get_by_role("button", name="Let the door go").press("Enter")
+    expect(page.locator('input[name="reason"]')).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".release-form")).to_be_hidden()
+    page.get_by_role("button", name="Let the door go").click()
+    page.get_by_role("button", name="Let go now").click()  # a reason is required: nothing is sent
+    assert guard.released == []
+    page.get_by_role("button", name="Resident needs the elevator now").click()
+    page.get_by_role("button", name="Let go now").click()
+    expect(page.locator(".release-said")).to_have_text("The door was let go.")
+    assert [(r.elevator_id, r.reason) for r in guard.released] == [
+        ("car-1", "Resident needs the elevator now")
+    ]
+    expect(page.locator(".sentence")).to_contain_text("Hands off")
+    expect(page.locator(".why")).to_have_text("Released by hand")
+    expect(page.locator(".release")).to_be_hidden()
+    assert complaints == []
+
+
+def test_what_fails_is_said_and_what_comes_back_is_shown(
+    site: Site, page: Page, complaints: list[str]
+) -> None:
+    page.goto(f"{site.base}/?lang=en")
+    expect(page.locator("#guard-off")).to_be_visible()
+    expect(page.locator("#guard")).to_have_text("Not running")
+
+    guard = site.start_guard()
+    expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
+    expect(page.locator("#guard-off")).to_be_hidden()
+
+    guard.camera = "lost"
+    guard.go(Phase.BLIND, opening=0.0, bike=False)
+    expect(page.locator(".camera")).to_have_text("Lost, connecting again")
+    expect(page.locator(".nopicture")).to_be_visible()
+    expect(page.locator(".sentence")).to_have_text("No usable picture. The door works as usual.")
+
+    guard.close()
+    site.guards.clear()
+    expect(page.locator("#guard-off")).to_be_visible()
+    expect(page.locator(".elevator")).to_have_attribute("data-reachable", "no")
+
+    site.start_guard()
+    expect(page.locator(".elevator")).to_have_attribute("data-reachable", "yes")
+    expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
+    assert complaints == []
+
+
+def test_an_event_in_chinese_and_in_local_time(site: Site, page: Page, complaints: list[str]) -> None:
+    event_id = past_event(site.store, timedelta(days=3), "left", 24.6)
+    page.goto(f"{site.base}/?lang=zh")
+    link = page.locator(f'tr[data-event="{event_id}"] a')
+    event = site.store.event(event_id)
+    assert event is not None
+    local = event.started_at + timedelta(hours=8)
+    expect(link).to_contain_text(f"{local:%H:%M:%S}")
+    link.click()
+    expect(page.locator("h1")).to_contain_text("电动自行车")
+    expect(page.locator("time").first).to_contain_text(f"{local:%H:%M:%S}")
+    assert page.locator(".curve .score").get_attribute("points")
+    expect(page.locator(".timeline li")).to_have_count(5)
+    page.locator(".lang").click()
+    expect(page.locator("h2").first).to_have_text("How sure, over time")
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 800), (2560, 1440)])
+def test_nothing_sticks_out_at_any_size(site: Site, page: Page, width: int, height: int) -> None:
+    past_event(site.store, timedelta(days=1), "interrupted", 8)
+    site.start_guard().hold()
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{site.base}/?lang=en")
+    expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
+    page.get_by_role("button", name="Let the door go").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
