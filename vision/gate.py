@@ -8,8 +8,8 @@ It opens on the very frame whose thumbnail differs, so it adds no delay to anyth
 least `min_cells` cells (40 x 40 px of a 640 x 360 picture, wherever they lie) by `min_delta` grey levels.
 Anything smaller or fainter is caught by the refresh, at most `refresh_s` later.
 
-Elevators have screens with advertisements, and cameras burn a clock into the picture. Neither may keep the gate
-open all day: `ignore` zones are left out, and a changing digit is smaller than `min_cells`.
+Elevators have screens with advertisements, and cameras burn a clock into the picture. Neither may keep the
+gate open all day: `ignore` zones are left out, and a changing digit is smaller than `min_cells`.
 """
 
 from __future__ import annotations

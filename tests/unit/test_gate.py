@@ -140,3 +140,8 @@ def test_a_screen_in_an_ignore_zone_is_not_looked_at() -> None:
 
 def test_an_open_gate_never_closes() -> None:
     assert all(OpenGate().open(scene(), i / 10, False).open for i in range(40))
+
+
+def test_a_light_that_warms_up_is_no_motion() -> None:
+    gate = MotionGate()  # eight grey levels between two refreshes, more than `min_delta`
+    assert "motion" not in reasons(gate, [scene(60 + 0.8 * i) for i in range(80)])

@@ -102,6 +102,23 @@ def test_a_failing_detector_is_heard_and_looked_at_again() -> None:
     assert perceiver.look(Frame(picture(60), 0.1, 1)).presence.suspected
 
 
+def test_a_failed_refresh_of_a_still_car_is_repeated_at_once() -> None:
+    detector = Scripted()
+    perceiver = make(detector)
+    seen = watch(perceiver, [CAR] * 30)
+    assert seen[-1].detections is None
+    detector.fail = True
+    failed = 0
+    for i in range(30, 45):
+        try:
+            perceiver.look(Frame(CAR, i / 10, i))
+        except ModelError:
+            failed += 1
+    assert failed > 5  # once it fails, every frame is tried until one succeeds
+    detector.fail = False
+    assert perceiver.look(Frame(CAR, 4.5, 45)).detections is not None
+
+
 def test_a_failure_in_between_does_not_lose_the_track() -> None:
     detector = Scripted()
     perceiver = make(detector)

@@ -229,3 +229,11 @@ def test_the_time_to_confirm_over_many_e_bikes(fps: int, limit_s: float) -> None
             scene.show((box(x, y), float(rng.uniform(0.6, 0.9)), E_BIKE))
         waits.append((scene.confirmed() or [np.inf])[0] - (first_s or 0.0))
     assert np.percentile(waits, 95) <= limit_s + 1e-6
+
+
+@pytest.mark.parametrize(("fps", "not_before_s"), [(5, 0.4), (15, 0.3)])
+def test_however_sure_it_takes_three_frames_and_the_least_time(fps: int, not_before_s: float) -> None:
+    scene = Scene(fps=fps)
+    for i in range(fps):
+        scene.show((box(100 + 150 * i / fps), 0.99, E_BIKE))
+    assert not_before_s - 1e-6 <= scene.confirmed()[0] <= 0.6
