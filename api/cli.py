@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from vision.errors import LiftguardError
 
@@ -61,7 +62,7 @@ def main() -> None:
         app()
     except LiftguardError as exc:
         Console(stderr=True).print(
-            f"[bold red]liftguard:[/] {exc}", highlight=False, soft_wrap=True, markup=True
+            f"[bold red]liftguard:[/] {escape(str(exc))}", highlight=False, soft_wrap=True, markup=True
         )
         sys.exit(2)
     except KeyboardInterrupt:

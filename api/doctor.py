@@ -23,6 +23,7 @@ import numpy as np
 import onnxruntime as ort
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.about import version
@@ -62,7 +63,7 @@ def run_doctor(config: Path | None, *, overrides: Mapping[str, Any], as_json: bo
     else:
         table = Table(show_header=False, box=None, pad_edge=False)
         for finding in findings:
-            table.add_row(_MARK[finding.status], finding.check, finding.said)
+            table.add_row(_MARK[finding.status], finding.check, escape(finding.said))
         console.print(table)
         bad = sum(f.status == "fail" for f in findings)
         console.print(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 
 from api.about import version
@@ -170,7 +171,7 @@ def banner(settings: Settings) -> Panel:
         real = elevator.relay.pin is not None and elevator.relay.driver != "simulated"
         relay = f"relay on GPIO {elevator.relay.pin}" if real else "a simulated elevator"
         alarm = ", alarm only" if elevator.kind == "A" else ""
-        lines.append(f"[bold]{elevator.name}[/]: {camera} → {relay}{alarm}")
+        lines.append(f"[bold]{escape(elevator.name)}[/]: {escape(camera)} → {relay}{alarm}")
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     lines += [
         f"Events are kept in {settings.data_dir}",

@@ -163,6 +163,7 @@ def test_doctor_stops_at_wrong_settings(world: Path) -> None:
         (("replay", "rtsp://u:hunter2@cam/1"), "only files and folders can be replayed"),
         (("detect", "x.png", "--model", "nobody"), "no model 'nobody'"),
         (("config", "check", "--config", "missing.toml"), "missing.toml does not exist"),
+        (("config", "check", "--config", "[[models]]"), "[[models]] does not exist"),
     ],
 )
 def test_errors_of_ours_end_with_code_2_and_no_traceback(

@@ -1,6 +1,7 @@
 """The replay format is a contract, and the same pictures give the same lines."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +158,16 @@ def test_nothing_to_replay_is_no_event() -> None:
     lines, summary = run(visit(0, 1), 0)
     assert lines == []
     assert summary.frames == 0
+
+
+def test_the_documented_examples_have_the_keys_of_real_lines() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    section = text.split("## `liftguard replay --json`")[1].split("\n## ")[0]
+    documented = {}
+    for line in section.splitlines():
+        if line.startswith("{"):
+            example = json.loads(line)
+            documented[example["type"], example.get("event")] = list(example)
+    lines, summary = run(visit(20, 60), 200)
+    lines.append(summary.line(skipped=0, model="m", model_sha256="0" * 64))
+    assert documented == {(x["type"], x.get("event")): list(x) for x in lines}
