@@ -35,8 +35,12 @@ def write_clip(
     codec: str = "libx264",
     damage: tuple[int, ...] = (),
     draw: Callable[[int, tuple[int, int]], Image] = numbered,
+    stamp: Callable[[int], int] = int,
 ) -> Path:
-    """Write ``count`` pictures as a video; packets whose index is in ``damage`` become noise."""
+    """Write ``count`` pictures as a video; packets whose index is in ``damage`` become noise.
+
+    ``stamp`` gives the time of a picture, in pictures.
+    """
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=fps)
         assert isinstance(stream, VideoStream)
@@ -48,7 +52,7 @@ def write_clip(
         packets: list[av.Packet[VideoStream]] = []
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(draw(number, size_wh), format="bgr24")
-            frame.pts = number
+            frame.pts = stamp(number)
             frame.time_base = Fraction(1, fps)
             packets += stream.encode(frame)
         packets += stream.encode(None)

@@ -125,6 +125,17 @@ def test_file_cut_off_in_the_middle_gives_what_is_there(tmp_path: Path) -> None:
     assert [number_of(frame.image) for frame in frames] == list(range(len(frames)))
 
 
+def test_times_rise_even_where_the_stamps_of_the_file_run_back(tmp_path: Path) -> None:
+    """As in a recording that a recorder pieced together from two."""
+    once = write_clip(tmp_path / "once.ts", 8)
+    twice = tmp_path / "twice.ts"
+    twice.write_bytes(once.read_bytes() * 2)
+    frames = list(iter_frames(twice))
+    assert [number_of(frame.image) for frame in frames] == [*range(8), *range(8)]
+    assert all(earlier.t_s < later.t_s for earlier, later in pairwise(frames))
+    assert frames[-1].t_s == pytest.approx(15 / 25)
+
+
 def test_damaged_pictures_are_skipped_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "damaged.avi", 12, codec="mjpeg", damage=(4, 5, 9))
     replay = iter_frames(path)
@@ -168,6 +179,21 @@ def test_after_a_long_sleep_the_film_goes_on_without_a_rush(clip: Path) -> None:
     assert frame is not None
     assert number_of(frame.image) == 1
     assert source.read(0.2) is None
+    source.close()
+
+
+def test_a_long_hole_in_a_recording_is_not_waited_for(tmp_path: Path) -> None:
+    clip = write_clip(
+        tmp_path / "hole.mp4", 4, stamp=lambda number: number if number < 2 else number + 25 * 3600
+    )
+    assert [frame.t_s for frame in iter_frames(clip)] == pytest.approx([0, 0.04, 3600.08, 3600.12])
+    clock = HandClock()
+    source = open_source(str(clip), clock=clock)
+    for number in (0, 1, 2, 3):
+        frame = source.read(GENEROUS_S)
+        assert frame is not None
+        assert number_of(frame.image) == number
+        clock.now_s += 0.04
     source.close()
 
 

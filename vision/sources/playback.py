@@ -26,6 +26,8 @@ _LATE_S: Final = (
     1.0  # further behind than this (the machine slept) the recording goes on from now, without a rush
 )
 
+_GAP_S: Final = 10.0  # a longer hole in a recording (pieced together, motion only) is not waited for
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
@@ -207,6 +209,9 @@ class PlaybackSource:
             try:
                 for item in recording:
                     due_s = start_s + item.media_s
+                    ahead_s = due_s - self._clock()
+                    if ahead_s > max(_GAP_S, 2 * recording.frame_s):
+                        start_s, due_s = start_s - ahead_s, due_s - ahead_s
                     if not self._wait_for_turn(due_s):
                         return total + shown, skipped
                     t_s = self._clock()
