@@ -72,12 +72,13 @@ def build_detector(settings: Settings) -> OnnxDetector:
 
 def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: OnnxDetector) -> Perceiver:
     """Gate, tracks and presence of one camera."""
+    zones = tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones)
     return Perceiver(
         detector,
-        zones=tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones),
+        zones=zones,
         presence=PresenceParams(blocked_classes=settings.vision.blocked_classes),
         operating_conf=detector.operating_conf,
-        gate=MotionGate() if settings.vision.motion_gate else OpenGate(),
+        gate=MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate(),
     )
 
 
