@@ -22,18 +22,18 @@ class MeshSpec:
 
 
 MESHES: tuple[MeshSpec, ...] = (
-    MeshSpec("emoped_01.glb", "e_bike", 1.72, 0.0, True),
+    MeshSpec("emoped_01.glb", "e_bike", 1.72, 180.0, True),
     MeshSpec("vespa_01.glb", "e_bike", 1.75, 0.0, False),
-    MeshSpec("vespa_02.glb", "e_bike", 1.75, 0.0, False),
-    MeshSpec("kick_scooter_01.glb", "kick_scooter", 1.15, 0.0, True),
+    MeshSpec("vespa_02.glb", "e_bike", 1.75, 180.0, False),
+    MeshSpec("kick_scooter_01.glb", "kick_scooter", 1.15, 90.0, True),
     MeshSpec("kick_scooter_02.glb", "kick_scooter", 1.15, 0.0, True),
-    MeshSpec("bicycle_01.glb", "bicycle", 1.75, 0.0, False),
-    MeshSpec("bicycle_02.glb", "bicycle", 1.75, 0.0, False),
-    MeshSpec("bicycle_03.glb", "bicycle", 1.75, 0.0, False),
-    MeshSpec("wheelchair_01.glb", "wheelchair", 1.05, 0.0, False),
-    MeshSpec("wheelchair_02.glb", "wheelchair", 1.05, 0.0, True),
+    MeshSpec("bicycle_01.glb", "bicycle", 1.75, -90.0, False),
+    MeshSpec("bicycle_02.glb", "bicycle", 1.75, 90.0, False),
+    MeshSpec("bicycle_03.glb", "bicycle", 1.75, 90.0, False),
+    MeshSpec("wheelchair_01.glb", "wheelchair", 1.05, 180.0, False),
+    MeshSpec("wheelchair_02.glb", "wheelchair", 1.05, 90.0, True),
     MeshSpec("wheelchair_03.glb", "wheelchair", 1.05, 0.0, True),
-    MeshSpec("stroller_01.glb", "stroller", 1.0, 0.0, False),
+    MeshSpec("stroller_01.glb", "stroller", 1.0, -90.0, False),
     MeshSpec("suitcase_01.glb", "clutter", 0.3, 0.0, True),
 )
 
@@ -77,7 +77,7 @@ def load_mesh(folder: Path, spec: MeshSpec) -> Any:
 
 
 def _stand_on_floor(whole: Any, length_m: float) -> None:
-    from mathutils import Matrix  # noqa: PLC0415  comes with bpy
+    from mathutils import Matrix
 
     corners = [tuple(c) for c in whole.bound_box]
     low = [min(c[i] for c in corners) for i in range(3)]
