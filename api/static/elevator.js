@@ -33,10 +33,12 @@ export class Card {
     this.root.remove();
   }
 
-  /** Without guard nothing on this card is known to be true any more. */
+  /** Without guard nothing on this card is known to be true any more: say so and show none of it. */
   reachable(yes) {
     this.root.dataset.reachable = yes ? "yes" : "no";
-    if (!yes) this.find(".release").hidden = true;
+    if (yes) return;
+    this.say(".sentence", t("phase.unknown"));
+    this.sentence = null;
   }
 
   show(e, at) {

@@ -12,7 +12,9 @@ let latencyKey = "";
 function guardHeard(heard) {
   $("guard").textContent = t(heard ? "guard.on" : "guard.off");
   $("guard").dataset.on = heard ? "yes" : "no";
+  if (!heard && $("guard-off").hidden) $("announce").textContent = $("guard-off").textContent;
   $("guard-off").hidden = heard;
+  if (!heard) document.title = t("title");
   for (const card of cards.values()) card.reachable(heard);
 }
 
@@ -52,7 +54,8 @@ function showLatency(state) {
   const several = state.elevators.length > 1;
   const rows = state.latency.map((stage) => {
     const row = document.createElement("tr");
-    const name = several ? `${stage.elevator_id} · ${stage.stage}` : stage.stage;
+    const elevator = state.elevators.find((e) => e.id === stage.elevator_id)?.name ?? stage.elevator_id;
+    const name = several ? `${elevator} · ${t(`stage.${stage.stage}`)}` : t(`stage.${stage.stage}`);
     const ms = [stage.p50_ms, stage.p95_ms, stage.p99_ms].map((v) => v.toFixed(1));
     for (const text of [name, ...ms, stage.n]) row.insertCell().textContent = text;
     return row;
@@ -103,6 +106,7 @@ function listen() {
   stream.onerror = () => {
     $("page-off").hidden = false;
     for (const card of cards.values()) card.reachable(false);
+    document.title = t("title");
     eventsKey = "";
     if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // refused: it does not retry itself
   };

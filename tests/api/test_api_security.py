@@ -132,6 +132,7 @@ def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
 def test_there_is_a_word_for_all_that_guard_can_say() -> None:
     from typing import get_args
 
+    from api.elevator import STAGES
     from api.live import DoorPosition
     from api.records import OUTCOMES
     from hardware.hold import Inputs
@@ -142,6 +143,7 @@ def test_there_is_a_word_for_all_that_guard_can_say() -> None:
     expected += [f"outcome.{o}" for o in (*OUTCOMES, "open")] + [f"class.{c}" for c in CLASS_NAMES]
     expected += [f"door.{p}" for p in get_args(DoorPosition)] + [f"camera.{s}" for s in get_args(SourceState)]
     expected += [f"zone.{z}" for z in get_args(ZoneKind)]
+    expected += [f"stage.{s}" for s in STAGES]
     assert set(expected) <= WORDS["en"].keys()
 
 

@@ -200,6 +200,9 @@ def test_what_fails_is_said_and_what_comes_back_is_shown(
     site.guards.clear()
     expect(page.locator("#guard-off")).to_be_visible()
     expect(page.locator(".elevator")).to_have_attribute("data-reachable", "no")
+    expect(page.locator(".sentence")).to_have_text("Not known right now.")
+    expect(page.locator(".elevator .body")).to_be_hidden()  # what it said is no longer known to be true
+    expect(page.locator("#announce")).to_contain_text("Guard is not running.")
 
     site.start_guard()
     expect(page.locator(".elevator")).to_have_attribute("data-reachable", "yes")
