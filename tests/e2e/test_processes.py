@@ -64,15 +64,15 @@ def test_killing_web_does_not_disturb_guard(whole: Whole) -> None:
 
 def test_killing_guard_in_a_hold_keeps_the_event_and_starts_released(whole: Whole) -> None:
     before = whole.pids()
-    eventually(lambda: whole.elevator()["open_event_id"], LATE_S, whole.said)
+    eventually(lambda: bool(whole.elevator()["open_event_id"]), LATE_S, whole.said)
     id_ = whole.elevator()["open_event_id"]
-    eventually(lambda: whole.get("/api/v1/events")["events"], LATE_S, whole.said)
+    eventually(lambda: bool(whole.get("/api/v1/events")["events"]), LATE_S, whole.said)
     os.kill(before["guard"], signal.SIGKILL)
     eventually(lambda: whole.pids().get("guard") not in {None, before["guard"]}, LATE_S, whole.said)
     eventually(lambda: id_ in ended(whole, "interrupted"), START_S, whole.said)
     first = whole.get(f"/api/v1/events/{id_}")
     assert first["class_name"] == "e_bike"
-    eventually(lambda: ended(whole, "left"), LATE_S, whole.said)  # and it goes on
+    eventually(lambda: bool(ended(whole, "left")), LATE_S, whole.said)  # and it goes on
     assert "guard ended with code -9" in whole.said()
 
 
