@@ -29,6 +29,7 @@ from vision.types import Observation
 BEFORE_S: Final = 5.0  # evidence kept from before the vote confirmed, as a clip keeps 5 s (design)
 BEFORE_MAX: Final = 200  # frames: 5 s at 30 frames/s and some more
 FLUSH_S: Final = 1.0  # evidence of an open event is written this often; a crash loses at most this much of it
+_LEADING: Final = frozenset({Phase.SUSPECT, Phase.HOLDING, Phase.PAUSED})  # may be followed by an event
 
 ToUtc = Callable[[float], datetime]
 
@@ -100,6 +101,7 @@ class EventBook:
         self._open: _Open | None = None
         self._before: deque[_Shown] = deque(maxlen=BEFORE_MAX)
         self._phase = Phase.BLIND
+        self._leading: list[PhaseChanged] = []  # on the way to an event that has not started yet
         self.events = 0
         self.false_pre_holds = 0
 
@@ -165,6 +167,7 @@ class EventBook:
     def stop(self, now_s: float, hold_s: float, pulses: int) -> None:
         """End the open event because guard is being shut down in order."""
         with self._lock:
+            self._write_leading()
             if self._open is not None:
                 self._finish(self._open, now_s, "stopped", hold_s, pulses)
 
@@ -190,6 +193,7 @@ class EventBook:
         self._open = event
         self.events += 1
         self._sink(Write("event", lambda store: store.start_event(new)))
+        self._write_leading()
         for shown in self._before:
             if shown.t_s >= signal.t_s - BEFORE_S:
                 self._add(event, shown)
@@ -215,6 +219,18 @@ class EventBook:
 
     def _change_phase(self, signal: PhaseChanged) -> None:
         self._phase = signal.after
+        self._leading.append(signal)
+        # The hold says first that it holds and then that an event has started: wait for its id.
+        if self._open is not None or signal.after not in _LEADING:
+            self._write_leading()
+
+    def _write_leading(self) -> None:
+        """Write the phase changes that waited, under the open event if there is one."""
+        for signal in self._leading:
+            self._write_phase(signal)
+        self._leading.clear()
+
+    def _write_phase(self, signal: PhaseChanged) -> None:
         change = PhaseChange(
             self._identity.elevator_id,
             self._utc(signal.t_s),

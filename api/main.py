@@ -155,9 +155,7 @@ def open_store(settings: Settings, times: WallTime) -> Store:
 
 def run_web(settings: Settings) -> int:
     """Serve the page and the API until a signal comes. Returns the exit code."""
-    import uvicorn  # here, so that guard carries no web server in its memory
-
-    from api.web import create_app
+    from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
     from api.web_link import WebLink
 
     set_up_logging(settings.log_level, "web")
@@ -166,16 +164,7 @@ def run_web(settings: Settings) -> int:
     web = settings.web
     app = create_app(store, WebLink(settings.run_dir), version=version(), allowed_hosts=web.allowed_hosts)
     log.info("the page is at http://%s:%d", web.host, web.port)
-    uvicorn.run(
-        app,
-        host=web.host,
-        port=web.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-        ws_max_size=64 * 1024,
-    )
+    make_server(app, web.host, web.port).run()
     store.close()
     return 0
 

@@ -126,6 +126,26 @@ def test_pre_holds_and_phases_are_counted_and_kept() -> None:
     ]
 
 
+def test_the_phases_that_led_to_an_event_belong_to_it() -> None:
+    desk = Desk()
+    desk.book.signal(PhaseChanged(1.0, Phase.BLIND, Phase.IDLE, "presence_fresh"))
+    desk.book.signal(PhaseChanged(9.6, Phase.IDLE, Phase.SUSPECT, "suspected"))
+    desk.book.signal(PhaseChanged(10.0, Phase.SUSPECT, Phase.HOLDING, "confirmed"))
+    desk.book.signal(started(10.0))
+    id_ = desk.book.open_event_id
+    desk.book.signal(PhaseChanged(15.0, Phase.HOLDING, Phase.IDLE, "not_seen"))
+    desk.book.signal(EventEnded(25.0, "left", 5.4, 1, 13.0))
+    desk.book.signal(PhaseChanged(30.0, Phase.IDLE, Phase.SUSPECT, "suspected"))
+    desk.book.stop(31.0, 0.0, 0)
+    assert [(p.after, p.event_id) for p in desk.store.phases] == [
+        ("IDLE", None),
+        ("SUSPECT", id_),
+        ("HOLDING", id_),
+        ("IDLE", id_),
+        ("SUSPECT", None),
+    ]
+
+
 def test_what_must_not_be_lost_is_marked_essential() -> None:
     desk = Desk()
     desk.see(9.9, 0.9)
