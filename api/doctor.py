@@ -29,9 +29,10 @@ from rich.table import Table
 from api.about import version
 from api.link import LIVE, socket_address
 from api.load import find_config, load_settings
-from api.main import build_detector, build_relay, build_source, relay_is_simulated
+from api.main import build_detector, build_relay, build_source
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
+from api.wiring import relay_is_simulated
 from vision.errors import LiftguardError, StorageError
 from vision.sources import redact
 

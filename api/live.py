@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from hardware.hold import Phase
 from pydantic import BaseModel, ConfigDict, Field
 
+from hardware.hold import Phase
 from vision.types import SourceState
 
 DoorPosition = Literal["open", "opening", "closing", "closed", "protective_stop"]

@@ -19,15 +19,15 @@ from api.recorder import Recorder
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.times import WallTime
+from api.wiring import relay_is_simulated
 from hardware.controller import HoldController
 from hardware.hold import HoldRules, Signal
 from hardware.inputs import NoInputs
-from hardware.relay import GpioRelay, on_raspberry_pi, open_relay
+from hardware.relay import GpioRelay, open_relay
 from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
-from vision.errors import ConfigError
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
@@ -100,25 +100,17 @@ def build_source(elevator: ElevatorSettings) -> FrameSource:
     )
 
 
-def relay_is_simulated(elevator: ElevatorSettings) -> bool:
-    """Whether this elevator's relay is a mock pin with a simulated elevator behind it.
-
-    Raises: ConfigError for a real relay without a pin.
-    """
-    relay = elevator.relay
-    if relay.driver == "gpio" and relay.pin is None:
-        raise ConfigError(
-            f"elevator {elevator.id!r} has relay.driver = 'gpio' but no relay.pin; set the BCM number"
-        )
-    return relay.driver == "simulated" or (
-        relay.driver == "auto" and (relay.pin is None or not on_raspberry_pi())
-    )
-
-
 def build_relay(elevator: ElevatorSettings) -> GpioRelay:
     """The elevator's relay, released."""
     relay = elevator.relay
     if relay_is_simulated(elevator):
+        if relay.pin is not None and relay.driver == "auto":
+            log.warning(
+                "%s: this is no Raspberry Pi, so GPIO %d is not used and the relay is simulated; "
+                "relay.driver = 'gpio' uses it all the same",
+                elevator.id,
+                relay.pin,
+            )
         return open_relay(
             MOCK_PIN if relay.pin is None else relay.pin, active_high=relay.active_high, factory="mock"
         )
@@ -144,7 +136,7 @@ def build_guard(settings: Settings) -> Guard:
 
 
 def open_store(settings: Settings, times: WallTime) -> Store:
-    """The store with its tables up to date; events that a crash left open are closed. Raises: StorageError."""
+    """The store, its tables up to date and the events closed that a crash left open. Raises: StorageError."""
     store = Store(settings.store_url)
     store.migrate()
     found = store.close_interrupted(times.wall())

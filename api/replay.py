@@ -1,6 +1,6 @@
 """Replay pictures through the whole pipeline on a simulated clock: as fast as it can, the same every time.
 
-Prints one JSON line per phase change and event, and a summary at the end. ``docs/formats.md`` is the contract.
+Gives one line per phase change and event, and a summary at the end. ``docs/formats.md`` is the contract.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Replay:
         self.summary = ReplaySummary()
 
     def run(self, frames: Iterable[Frame]) -> ReplaySummary:
-        """Replay all frames; a vehicle still there at the end ends its event with outcome ``end_of_input``."""
+        """Replay all frames; an event that is still open at the end ends with outcome ``end_of_input``."""
         end_s = 0.0
         for index, frame in enumerate(frames):
             self._tick_until(frame.t_s)

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from hardware.hold import HoldRules
 from vision.types import ZoneKind
 
 _ID: Final = re.compile(r"^[a-z0-9][a-z0-9_-]{0,39}$")
@@ -78,6 +79,11 @@ class HoldSettings(_Table):
     stale_s: float = Field(
         1.0, ge=0.3, le=3, description="Nothing newer from the camera than this: blind, let go"
     )
+
+    @model_validator(mode="after")
+    def _limits_fit_together(self) -> HoldSettings:
+        HoldRules(**self.model_dump())  # its ConfigError is a ValueError: it names the key and the range
+        return self
 
 
 class ElevatorSettings(_Table):
