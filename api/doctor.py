@@ -10,7 +10,6 @@ import logging
 import os
 import platform
 import shutil
-import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,7 @@ from rich.table import Table
 from api.about import version
 from api.link import LIVE, socket_address
 from api.load import find_config, load_settings
-from api.main import build_detector, build_relay, build_source
+from api.main import build_detector, build_relay, build_source, check_port
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.wiring import relay_is_simulated
@@ -180,13 +179,9 @@ def _relays(settings: Settings) -> Iterator[Finding]:
 
 def _page(settings: Settings) -> Iterator[Finding]:
     web = settings.web
-    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((web.host, web.port))
-        except OSError as exc:
-            said = f"{web.host}:{web.port} cannot be used ({exc.strerror}); stop what uses it or set web.port"
-            yield Finding("page", "warn", said + " (a running Liftguard uses it rightly)")
-            return
-    yield Finding("page", "ok", f"http://{web.host}:{web.port} is free")
+    try:
+        check_port(web.host, web.port)
+    except LiftguardError as exc:
+        yield Finding("page", "warn", f"{exc} (a running Liftguard uses it rightly)")
+    else:
+        yield Finding("page", "ok", f"http://{web.host}:{web.port} is free")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import socket
 from typing import Final
 
 from api.about import version
@@ -28,6 +29,7 @@ from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
+from vision.errors import ConfigError
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
@@ -145,12 +147,27 @@ def open_store(settings: Settings, times: WallTime) -> Store:
     return store
 
 
+def check_port(host: str, port: int) -> None:
+    """Raises: ConfigError if the page cannot listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            raise ConfigError(
+                f"the page cannot listen on {host}:{port} ({exc.strerror or exc}); "
+                "stop the program that uses it, or choose another with --port or web.port"
+            ) from exc
+
+
 def run_web(settings: Settings) -> int:
     """Serve the page and the API until a signal comes. Returns the exit code."""
     from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
     from api.web_link import WebLink
 
     set_up_logging(settings.log_level, "web")
+    check_port(settings.web.host, settings.web.port)
     store = Store(settings.store_url)
     store.migrate()
     web = settings.web

@@ -32,7 +32,12 @@ POLL_S: Final = 0.2
 STOP_S: Final = 8.0  # after this a process that was asked to end is killed
 RESTART_S: Final = (0.5, 30.0)  # pause before a restart: the first, doubled each time, at most the second
 STEADY_S: Final = 60.0  # a process that ran this long starts with the first pause again
-REFUSED: Final = 2  # exit code of an error of ours: settings, model, port. Trying again would not help
+REFUSED: Final = 2
+"""Exit code of an error of ours: settings, model, port.
+
+At the first start a person is there to mend it, so the run ends. Later nobody may be, so it is tried again like
+any other end, and guard never ends because web cannot start.
+"""
 
 
 class Child(Protocol):
@@ -61,6 +66,7 @@ class Supervisor:
         self._started_s: dict[str, float] = {}
         self._pause_s = dict.fromkeys(NAMES, RESTART_S[0])
         self._due_s: dict[str, float] = {}
+        self._starts = dict.fromkeys(NAMES, 0)
 
     def start(self) -> None:
         """Start every process."""
@@ -79,7 +85,7 @@ class Supervisor:
             code = child.poll()
             if code is None:
                 continue
-            if code == REFUSED:
+            if code == REFUSED and self._starts[name] == 1:
                 self._say(f"{name} cannot start; see its message above")
                 return REFUSED
             self._children.pop(name)
@@ -106,6 +112,7 @@ class Supervisor:
     def _start(self, name: str) -> None:
         self._children[name] = self._spawn(name)
         self._started_s[name] = self._clock()
+        self._starts[name] += 1
 
 
 def child_environment(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -115,3 +116,13 @@ def test_a_broken_model_is_refused_at_start(tmp_path: Path, world: dict[str, str
     assert whole.exit_code() == 2
     assert "sha256" in whole.said()
     assert "Traceback" not in whole.said()
+
+
+def test_a_port_in_use_is_refused_with_advice(tmp_path: Path, world: dict[str, str]) -> None:
+    whole = Whole(tmp_path, world)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", whole.port))
+        other.listen()
+        whole.start()
+        assert whole.exit_code() == 2
+    assert "choose another with --port" in whole.said().replace("\n", " ")

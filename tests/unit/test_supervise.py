@@ -90,6 +90,18 @@ def test_a_process_that_refuses_its_settings_ends_the_run() -> None:
     assert "cannot start" in rig.said[-1]
 
 
+def test_a_refusal_later_is_tried_again_and_does_not_end_guard() -> None:
+    rig = Rig()
+    rig.children["web"].code = -9
+    rig.pass_s(1.0)
+    rig.pass_s(RESTART_S[0])
+    rig.children["web"].code = REFUSED  # the port was taken meanwhile
+    assert rig.pass_s(1.0) is None
+    rig.pass_s(RESTART_S[1])
+    assert rig.started == ["guard", "web", "web", "web"]
+    assert rig.children["guard"].signals == []
+
+
 def test_stopping_kills_only_who_does_not_listen() -> None:
     rig = Rig()
     rig.children["web"].stubborn = True
