@@ -35,8 +35,8 @@ STEADY_S: Final = 60.0  # a process that ran this long starts with the first pau
 REFUSED: Final = 2
 """Exit code of an error of ours: settings, model, port.
 
-At the first start a person is there to mend it, so the run ends. Later nobody may be, so it is tried again like
-any other end, and guard never ends because web cannot start.
+At the first start a person is there to mend it, so the run ends. Later nobody may be, so it is tried again
+like any other end, and guard never ends because web cannot start.
 """
 
 
