@@ -123,10 +123,11 @@ def paste(
     x0, y0, x1, y1 = region
     xs, ys = np.arange(width), np.arange(height)
     fade = float(feather_px)
-    left = np.ones(width) if x0 == 0 else np.clip((xs - x0) / fade, 0, 1)
-    right = np.ones(width) if x1 == width else np.clip((x1 - 1 - xs) / fade, 0, 1)
-    top = np.ones(height) if y0 == 0 else np.clip((ys - y0) / fade, 0, 1)
-    bottom = np.ones(height) if y1 == height else np.clip((y1 - 1 - ys) / fade, 0, 1)
+    # Blender leaves a partly filled line at a region's rim: drop one pixel even at the picture's edge.
+    left = xs > 0 if x0 == 0 else np.clip((xs - x0) / fade, 0, 1)
+    right = xs < width - 1 if x1 == width else np.clip((x1 - 1 - xs) / fade, 0, 1)
+    top = ys > 0 if y0 == 0 else np.clip((ys - y0) / fade, 0, 1)
+    bottom = ys < height - 1 if y1 == height else np.clip((y1 - 1 - ys) / fade, 0, 1)
     weight = (np.minimum(top, bottom)[:, None] * np.minimum(left, right)[None, :])[..., None]
     mixed = background * (1.0 - weight) + patch * weight
     pasted: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
