@@ -13,13 +13,13 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from datasets.boxes import Sample, yolo_text
+from datasets.boxes import Sample, read_yolo, yolo_text
 from datasets.composite import OUT_PX, Rng, fit, place, view
 from datasets.shapes import Cutout
 from datasets.sources import CHECK_ONLY, READERS, Teacher, cutouts, frame_cutouts, load_teacher
@@ -35,14 +35,16 @@ VAL_STROLLER_PERCENT = 30
 """Strollers come from few origins, most with one or two pictures: hold out more, to measure on enough."""
 
 VIEWS: Mapping[str, float] = {
-    "emoped": 1.3, "ebike_pedal": 2.0, "bicycle": 1.5, "kick_scooter": 5.0, "stroller": 2.0, "street": 1.0,
-    "wheelchair": 0.8, "coco": 1.0, "rider": 1.0, "negative": 0.4,
+    "emoped": 1.3, "ebike_pedal": 2.0, "bicycle": 2.0, "kick_scooter": 5.0, "stroller": 2.5, "street": 1.0,
+    "wheelchair": 0.6, "coco": 1.0, "rider": 1.0, "negative": 0.4,
 }  # fmt: skip
 """Views per training picture (a fraction keeps that share of the pictures)."""
 CCTV_VIEWS = {True: 10, False: 4}
 """Views per ceiling frame with and without an e-bike: they are the only real in-domain pictures."""
 PASTED: Mapping[int, int] = {E_BIKE: 170, STROLLER: 260, WHEELCHAIR: 220, BICYCLE: 170, KICK_SCOOTER: 40}
 """Composites on ceiling frames per class of cut-out."""
+PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 420, STROLLER: 180, BICYCLE: 130, KICK_SCOOTER: 30}
+"""Composites on pictures of people and rooms taken at eye level, as a landing camera or a phone sees it."""
 PASTED_FRAMES = 260
 """Composites of real ceiling e-bikes placed in other ceiling frames."""
 
@@ -101,27 +103,43 @@ def _roomy(sample: Sample) -> bool:
     return bool(min(h, w) > 100 and max(h, w) < 2.4 * min(h, w))
 
 
-def _composites(frames: list[Sample], pieces: list[Cutout], rng: Rng) -> list[Sample]:
-    """Cut-outs and real ceiling e-bikes on ceiling frames that hold no e-bike."""
+def _composites(
+    frames: list[Sample], rooms: list[Sample], pieces: list[Cutout], rng: Rng
+) -> Iterator[Sample]:
+    """Cut-outs and real ceiling e-bikes on ceiling frames without one; cut-outs in eye-level rooms."""
     backgrounds = [f for f in frames if all(b.class_id == PERSON for b in f.boxes) and _roomy(f)]
     real = [c for c in frame_cutouts([f for f in frames if _has_e_bike(f)]) if not is_val(c.source)]
-    made: list[Sample] = []
-    for class_id, count in PASTED.items():
-        own = [c for c in pieces if c.class_id == class_id and not is_val(c.source)]
-        for i in range(count if own else 0):
-            chosen = [own[int(rng.integers(len(own)))]]
-            if rng.random() < 0.15:
-                chosen.append(pieces[int(rng.integers(len(pieces)))])
-            chosen = [c for c in chosen if not is_val(c.source)]
-            ground = backgrounds[int(rng.integers(len(backgrounds)))]
-            made.append(place(ground, chosen, rng, f"paste_{CLASS_NAMES[class_id]}_{i}"))
+    pieces = [c for c in pieces if not is_val(c.source)]
+    for counts, grounds, eye_level in ((PASTED, backgrounds, False), (PASTED_EYE_LEVEL, rooms, True)):
+        for class_id, count in counts.items():
+            own = [c for c in pieces if c.class_id == class_id]
+            for i in range(count if own and grounds else 0):
+                chosen = [own[int(rng.integers(len(own)))]]
+                if rng.random() < 0.15:  # two vehicles at once, now and then
+                    chosen.append(pieces[int(rng.integers(len(pieces)))])
+                ground = grounds[int(rng.integers(len(grounds)))]
+                name = f"paste_{CLASS_NAMES[class_id]}_{'eye' if eye_level else 'top'}_{i}"
+                yield place(ground, chosen, rng, name, eye_level=eye_level)
     for i in range(PASTED_FRAMES if real else 0):
         ground = backgrounds[int(rng.integers(len(backgrounds)))]
-        made.append(place(ground, [real[int(rng.integers(len(real)))]], rng, f"paste_cctv_{i}"))
-    return made
+        yield place(ground, [real[int(rng.integers(len(real)))]], rng, f"paste_cctv_{i}")
 
 
-def build(out: Path, data: Path, teacher: Teacher, seed: int) -> dict[str, object]:
+def _rendered(folder: Path, rng: Rng) -> Iterator[Sample]:
+    """Rendered cabins in YOLO form, each as one view: camera faults and small turns come on top."""
+    for path in sorted((folder / "images").iterdir()):
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f"{path}: cannot be decoded as a picture")
+        h, w = image.shape[:2]
+        boxes = read_yolo(folder / "labels" / f"{path.stem}.txt", (w, h))
+        sample = Sample(image.astype(np.uint8), boxes, f"render_{path.stem}", f"render/{path.stem}")
+        yield view(sample, rng, sample.name, 12.0, E_BIKE)
+
+
+def build(
+    out: Path, data: Path, teacher: Teacher, seed: int, rendered: Path | None = None
+) -> dict[str, object]:
     """Write the sets under ``out`` and return the manifest.
 
     Raises: FileNotFoundError if ``data`` lacks a set.
@@ -130,6 +148,7 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int) -> dict[str, objec
     manifest: dict[str, object] = {"seed": seed, "longest_side_px": OUT_PX, "check_only": CHECK_ONLY}
     sets: dict[str, object] = {}
     train_frames: list[Sample] = []
+    rooms: list[Sample] = []  # eye-level pictures to place cut-outs in
     for name, read in READERS.items():
         counts: Counter[str] = Counter()
         for sample in read(data, teacher):
@@ -143,6 +162,9 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int) -> dict[str, objec
                 made = _views(sample, CCTV_VIEWS[_has_e_bike(sample)], rng, 25.0, E_BIKE)
             else:
                 made = _views(sample, VIEWS[name], rng, 10.0)
+                standing = any(b.class_id == PERSON for b in sample.boxes)
+                if name in ("wheelchair", "coco") and standing and not _has_e_bike(sample):
+                    rooms.append(sample)
             counts["sources"] += 1
             for item in made:
                 _write(out / "train", item)
@@ -150,10 +172,17 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int) -> dict[str, objec
                 counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
         sets[name] = {"rights": RIGHTS.get(name, RIGHTS_DEFAULT), **counts}
     counts = Counter()
-    for item in _composites(train_frames, list(cutouts(data)), rng):
+    for item in _composites(train_frames, rooms, list(cutouts(data)), rng):
         _write(out / "train", item)
         counts["train"] += 1
         counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
+    if rendered is not None:
+        extra: Counter[str] = Counter()
+        for item in _rendered(rendered, rng):
+            _write(out / "train", item)
+            extra["train"] += 1
+            extra.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
+        sets["rendered"] = {"rights": "rendered by datasets/render, see its licences", **extra}
     sets["composites"] = {"rights": "made of the sets above; train only", **counts}
     manifest["sets"] = sets
     manifest["train_sha256"], manifest["val_sha256"] = (
@@ -176,8 +205,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("LIFTGUARD_DATA", "../shared/data")))
     parser.add_argument("--teacher", type=Path, required=True, help="boxes written by datasets.relabel")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--rendered", type=Path, help="rendered pictures in YOLO form to mix in")
     args = parser.parse_args()
-    print(json.dumps(build(args.out, args.data, load_teacher(args.teacher), args.seed), indent=2))
+    manifest = build(args.out, args.data, load_teacher(args.teacher), args.seed, args.rendered)
+    print(json.dumps(manifest, indent=2))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.boxes import Box, Sample, cut_boxes, overlap_share, warp_boxes
 from datasets.shapes import Cutout, mask_box
-from vision.types import Image
+from vision.types import PERSON, Image
 
 Rng = np.random.Generator
 OUT_PX = 416
@@ -106,8 +106,12 @@ def view(sample: Sample, rng: Rng, name: str, max_turn_deg: float = 20.0, keep: 
     return Sample(camera_look(image, rng), warp_boxes(boxes, matrix, (w, h)), name, sample.source)
 
 
-def place(background: Sample, cutouts: Sequence[Cutout], rng: Rng, name: str) -> Sample:
+def place(
+    background: Sample, cutouts: Sequence[Cutout], rng: Rng, name: str, *, eye_level: bool = False
+) -> Sample:
     """Put cut-outs into a cabin picture, seen a little from above, some half outside, with a soft shadow.
+
+    Args: eye_level: the background was taken by a standing person, so the cut-outs keep their own view.
 
     Objects already in the background keep their boxes unless a cut-out hides most of them.
     """
@@ -116,13 +120,22 @@ def place(background: Sample, cutouts: Sequence[Cutout], rng: Rng, name: str) ->
     h, w = image.shape[:2]
     kept = list(boxes)
     for cutout in cutouts:
-        piece, alpha = _from_above(cutout, rng, min(h, w))
+        people = [b for b in kept if b.class_id == PERSON and b.y2 - b.y1 > 0.3 * h]
+        owner = people[int(rng.integers(len(people)))] if eye_level and people else None
+        # A vehicle is about as long as its owner is tall; without one, any size that a cabin shows.
+        length = (
+            (owner.y2 - owner.y1) * rng.uniform(0.75, 1.15) if owner else min(h, w) * rng.uniform(0.35, 0.95)
+        )
+        piece, alpha = _seen(cutout, rng, length, eye_level=eye_level)
         ph, pw = alpha.shape
         # Feet on the floor: the lower part of the picture; one in four is half outside, as in a doorway.
         reach = 0.45 if rng.random() < 0.25 else 0.1
         left, right = sorted((-reach * pw, w - pw * (1 - reach)))
         top, bottom = sorted((max(-reach * ph, h * 0.25 - ph * 0.3), max(h * 0.3, h - ph * (1 - reach))))
         x, y = round(rng.uniform(left, right)), round(rng.uniform(top, bottom))
+        if owner is not None:  # pushed or sat on: beside its owner, on the same floor
+            x = round((owner.x1 + owner.x2) / 2 + rng.uniform(-0.6, 0.6) * pw - pw / 2)
+            y = round(owner.y2 + rng.uniform(-0.02, 0.06) * h - ph)
         sx1, sy1, sx2, sy2 = max(0, -x), max(0, -y), min(pw, w - x), min(ph, h - y)
         if sx2 - sx1 < 12 or sy2 - sy1 < 12:
             continue
@@ -146,16 +159,17 @@ def place(background: Sample, cutouts: Sequence[Cutout], rng: Rng, name: str) ->
     )
 
 
-def _from_above(cutout: Cutout, rng: Rng, short_px: int) -> tuple[Image, NDArray[np.uint8]]:
-    """A side view pressed into the look of a ceiling corner: lower, wider at the top, turned."""
-    size = short_px * rng.uniform(0.35, 0.95) / max(cutout.alpha.shape)
+def _seen(cutout: Cutout, rng: Rng, length_px: float, *, eye_level: bool) -> tuple[Image, NDArray[np.uint8]]:
+    """A side view, or pressed into the look of a ceiling corner: lower, wider at the top, turned."""
+    tilt = 0.2 if eye_level else 1.0  # how much of the ceiling corner's look
+    size = length_px / max(cutout.alpha.shape)
     h, w = cutout.alpha.shape
-    w2, h2 = max(12, w * size), max(12, h * size * rng.uniform(0.65, 1.05))
-    grow = rng.uniform(0.0, 0.25) * w2  # the top is nearer to the camera, so it is wider
-    lean = rng.uniform(-0.15, 0.15) * w2
+    w2, h2 = max(12, w * size), max(12, h * size * rng.uniform(1 - 0.35 * tilt, 1.05))
+    grow = rng.uniform(0.0, 0.25) * tilt * w2  # the top is nearer to the camera, so it is wider
+    lean = rng.uniform(-0.15, 0.15) * tilt * w2
     src = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
     dst = np.array([[lean - grow / 2, 0], [w2 + lean + grow / 2, 0], [w2, h2], [0, h2]], np.float32)
-    turn = math.radians(rng.uniform(-30, 30))
+    turn = math.radians(rng.uniform(-30, 30) * tilt)
     if rng.random() < 0.5:
         dst[:, 0] *= -1
     dst = dst @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]], np.float32)

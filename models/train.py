@@ -44,8 +44,12 @@ class TrainSettings:
     lr: float = 4e-4
     freeze: int = 10  # leading layers kept as they are; 10 = the backbone
     seed: int = 7
+    warmup: float = 0.5  # epochs over which the rate rises; little for a run that goes on from another
     mosaic: float = 0.3  # share of training pictures shown four in one
     workers: int = 1
+    hours: float = (
+        0.0  # > 0: stop after this long, with the rate schedule fitted to it, whatever `epochs` says
+    )
 
 
 def _ultralytics() -> Any:
@@ -197,9 +201,11 @@ def train(settings: TrainSettings) -> Path:
     arguments = {
         "model": str(settings.weights), "data": str(settings.data),
         "project": str(settings.out.resolve().parent),
-        "name": settings.out.name, "exist_ok": True, "epochs": settings.epochs, "imgsz": settings.imgsz,
+        "name": settings.out.name, "exist_ok": True, "epochs": settings.epochs,
+        "time": settings.hours or None, "imgsz": settings.imgsz,
         "batch": settings.batch, "optimizer": "AdamW", "lr0": settings.lr, "lrf": 0.05, "cos_lr": True,
-        "warmup_epochs": 0.5, "warmup_bias_lr": 0.0, "weight_decay": 5e-4, "freeze": settings.freeze or None,
+        "warmup_epochs": settings.warmup, "warmup_bias_lr": 0.0, "weight_decay": 5e-4,
+        "freeze": settings.freeze or None,
         "seed": settings.seed, "workers": settings.workers, "device": "cpu", "amp": False, "plots": False,
         "mosaic": settings.mosaic, "close_mosaic": 2, "scale": 0.4, "translate": 0.12, "degrees": 5.0,
         "fliplr": 0.5, "hsv_h": 0.015, "hsv_s": 0.5, "hsv_v": 0.35, "erasing": 0.0, "save_period": 1,
@@ -217,7 +223,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     for name in ("epochs", "imgsz", "batch", "freeze", "seed", "workers"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
-    for name in ("lr", "mosaic"):
+    for name in ("lr", "mosaic", "warmup", "hours"):
         parser.add_argument(f"--{name}", type=float, default=getattr(defaults, name))
     try:
         print(train(TrainSettings(**vars(parser.parse_args()))))
