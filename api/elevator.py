@@ -85,20 +85,27 @@ class Elevator:
         self.parts.controller.start()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Let the door go, then stop everything else. Idempotent."""
+    def let_go(self) -> None:
+        """End the hold and release the relay, for good. Idempotent, never raises for a relay that fails."""
         self._stop.set()
         try:
             self.parts.controller.stop()
         except RelayError as exc:
             log.error("%s: the relay did not let go at the end: %s", self.id, exc)
+
+    def stop(self) -> None:
+        """Let the door go, then stop everything else. Idempotent."""
+        self.let_go()
         self.parts.book.stop(self._times.clock(), *self._held())
         self.parts.source.close()
         if self._thread.is_alive():
             self._thread.join(5.0)
         if self.parts.door:
             self.parts.door.close()
-        self.parts.relay.close()
+        try:
+            self.parts.relay.close()
+        except RelayError as exc:
+            log.error("%s: the relay could not be closed at the end: %s", self.id, exc)
 
     def flush(self) -> None:
         """Put the evidence gathered since the last time on its way to the store."""

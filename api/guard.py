@@ -6,8 +6,6 @@ import logging
 import signal
 import threading
 from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import Final, Protocol
 
 import cv2
@@ -72,7 +70,9 @@ class Guard:
             elevator.start()
 
     def stop(self) -> None:
-        """Let every door go first, then end the rest in order."""
+        """Let every door go first, then end the rest in order. A relay that fails does not keep the others."""
+        for elevator in self._elevators:
+            elevator.let_go()
         for elevator in self._elevators:
             elevator.stop()
         self._recorder.stop()
@@ -171,16 +171,6 @@ def stop_on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-def private_folder(path: Path) -> None:
-    """Make the data folder for this user alone: it holds events, later clips."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
-def interrupted_at() -> datetime:
-    """When an event left open by a crash is said to have ended: when it was found."""
-    return WallTime().wall()
 
 
 def run_guard(settings: Settings) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import socket
+from pathlib import Path
 from typing import Final
 
 from api.about import version
@@ -29,7 +30,7 @@ from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
-from vision.errors import ConfigError
+from vision.errors import ConfigError, StorageError
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
@@ -124,6 +125,7 @@ def build_guard(settings: Settings) -> Guard:
     """Everything that the guard process runs, not yet started."""
     set_up_logging(settings.log_level, "guard")
     times, metrics = WallTime(), GuardMetrics()
+    make_private(settings.data_dir)
     link = GuardLink(settings.run_dir)  # first: it refuses a second guard before a relay is touched
     detector = build_detector(settings)
     model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
@@ -135,6 +137,14 @@ def build_guard(settings: Settings) -> Guard:
     guard = Guard(elevators, recorder, link, model, metrics, times)
     link.serve_commands(guard.release)
     return guard
+
+
+def make_private(folder: Path) -> None:
+    """Make the data folder, if it is not there, for this user alone. Raises: StorageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise StorageError(f"cannot make the data folder {folder}: {exc}; set data_dir to another") from exc
 
 
 def open_store(settings: Settings, times: WallTime) -> Store:
@@ -168,6 +178,7 @@ def run_web(settings: Settings) -> int:
 
     set_up_logging(settings.log_level, "web")
     check_port(settings.web.host, settings.web.port)
+    make_private(settings.data_dir)
     store = Store(settings.store_url)
     store.migrate()
     web = settings.web

@@ -7,6 +7,7 @@ from the renderer (`vision/samples/elevator.json`), not from what some detector 
 from __future__ import annotations
 
 import json
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ LATE_S = 150.0
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
+@cache
+def first_replay() -> list[dict[str, Any]]:
+    return replay()
+
+
 def replay() -> list[dict[str, Any]]:
     result = CliRunner().invoke(cli.app, ["replay", "sample", "--json"])
     assert result.exit_code == 0, result.output
@@ -40,7 +46,7 @@ def replay() -> list[dict[str, Any]]:
 
 
 def test_on_a_simulated_clock_the_door_is_held_for_the_e_bike_and_for_nothing_else() -> None:
-    lines = replay()
+    lines = first_replay()
     summary = lines[-1]
     assert summary["frames"] == TRUTH["frames"]
     assert (summary["events"], summary["false_pre_holds"]) == (1, 0)
@@ -58,7 +64,7 @@ def test_on_a_simulated_clock_the_door_is_held_for_the_e_bike_and_for_nothing_el
 
 
 def test_the_replay_of_the_clip_is_the_same_every_time() -> None:
-    assert replay() == replay()
+    assert replay() == first_replay()
 
 
 class Watch:

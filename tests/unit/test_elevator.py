@@ -280,3 +280,13 @@ def test_a_link_that_fails_does_not_end_the_loop() -> None:
     assert rig.link.states[-1].elevators[0].id == "car-1"
     assert rig.link.states[-1].at.tzinfo == UTC
     assert isinstance(rig.link.states[-1].started_at, datetime)
+
+
+def test_a_relay_that_fails_at_the_end_does_not_keep_the_rest_from_ending() -> None:
+    rig = Rig()
+    rig.guard.start()
+    rig.wait(lambda: rig.phase() is Phase.IDLE, "the camera is seen")
+    rig.relay.fail = True
+    rig.guard.stop()
+    assert rig.source.closed
+    assert rig.link.closed
