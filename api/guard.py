@@ -70,7 +70,7 @@ class Guard:
             elevator.start()
 
     def stop(self) -> None:
-        """Let every door go first, then end the rest in order. A relay that fails does not keep the others."""
+        """Let every door go first, then end the rest. A relay that fails does not keep the others."""
         for elevator in self._elevators:
             elevator.let_go()
         for elevator in self._elevators:
