@@ -181,3 +181,14 @@ def test_errors_of_ours_end_with_code_2_and_no_traceback(
     assert said in printed.err.replace("\n", "")
     assert "Traceback" not in printed.err
     assert "hunter2" not in printed.err + printed.out
+
+
+def test_models_are_listed_and_verified(world: Path) -> None:
+    (row,) = json.loads(call("model", "list", "--json").stdout)
+    assert (row["name"], row["default"], row["operating_conf"]["e_bike"]) == ("tiny", True, 0.4)
+    assert "tiny" in call("model", "list").stdout
+    assert call("model", "verify").exit_code == 0
+    (world / "model" / "weights" / "tiny.onnx").write_bytes(b"something else")
+    result = call("model", "verify")
+    assert result.exit_code == 1
+    assert "sha256" in result.stdout
