@@ -1,4 +1,4 @@
-"""`liftguard model`: which models there are, whether they are sound, how well they do on labelled pictures."""
+"""`liftguard model`: which models there are, whether they are sound, how well they do on pictures."""
 
 from __future__ import annotations
 
