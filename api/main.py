@@ -25,7 +25,7 @@ from api.wiring import relay_is_simulated
 from hardware.controller import HoldController
 from hardware.hold import HoldRules, Signal
 from hardware.inputs import NoInputs
-from hardware.relay import GpioRelay, open_relay
+from hardware.relay_gpio import GpioRelay, open_relay
 from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.settings import ElevatorSettings
-from hardware.relay import on_raspberry_pi
+from hardware.relay_gpio import on_raspberry_pi
 from vision.errors import ConfigError
 
 

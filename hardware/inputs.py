@@ -41,7 +41,7 @@ class GpioInputs:
 
     Args:
         fire, inspection, maintenance: BCM pin numbers; None for a contact that is not wired.
-        pin_factory: as for `hardware.relay.GpioRelay`.
+        pin_factory: as for `hardware.relay_gpio.GpioRelay`.
 
     Raises: ConfigError if one pin is named twice; RelayError if a pin cannot be claimed.
     """

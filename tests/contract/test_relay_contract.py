@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hardware.relay import FakeRelay, GpioRelay, Relay, pin_factory
+from hardware.relay import FakeRelay, Relay
+from hardware.relay_gpio import GpioRelay, pin_factory
 from vision.errors import RelayError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hardware.hold import Inputs
 from hardware.inputs import GpioInputs, NoInputs
-from hardware.relay import pin_factory
+from hardware.relay_gpio import pin_factory
 from vision.errors import ConfigError, RelayError
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from hardware import relay as relay_module
-from hardware.relay import FakeRelay, GpioRelay, on_raspberry_pi, open_relay, pin_factory
+from hardware import relay_gpio as relay_module
+from hardware.relay import FakeRelay
+from hardware.relay_gpio import GpioRelay, on_raspberry_pi, open_relay, pin_factory
 from vision.errors import ConfigError, RelayError
 
 REPO = Path(__file__).resolve().parents[2]
@@ -122,7 +123,7 @@ def test_the_board_is_known_by_its_device_tree(tmp_path: Path, model: str | None
 def test_a_program_that_ends_without_closing_releases(tmp_path: Path) -> None:
     program = """
 import atexit
-from hardware.relay import GpioRelay, pin_factory
+from hardware.relay_gpio import GpioRelay, pin_factory
 factory = pin_factory("mock")
 pin = factory.pin(17)
 atexit.register(lambda: print([s.state for s in pin.states]))  # registered first: runs last

@@ -10,7 +10,7 @@ import pytest
 
 from hardware.controller import HoldController
 from hardware.hold import HoldRules, Inputs
-from hardware.relay import open_relay
+from hardware.relay_gpio import open_relay
 from hardware.simulated_elevator import (
     ElevatorRules,
     ElevatorSim,

@@ -9,7 +9,7 @@ from api.load import load_settings
 from api.main import build_relay, build_rules
 from api.settings import ElevatorSettings
 from hardware.hold import HoldRules
-from hardware.relay import on_raspberry_pi
+from hardware.relay_gpio import on_raspberry_pi
 from vision.errors import ConfigError
 
 
