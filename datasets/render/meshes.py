@@ -27,7 +27,6 @@ MESHES: tuple[MeshSpec, ...] = (
     MeshSpec("vespa_02.glb", "e_bike", 1.75, 180.0, False),
     MeshSpec("kick_scooter_01.glb", "kick_scooter", 1.15, 90.0, True),
     MeshSpec("kick_scooter_02.glb", "kick_scooter", 1.15, 0.0, True),
-    MeshSpec("bicycle_01.glb", "bicycle", 1.75, -90.0, False),
     MeshSpec("bicycle_02.glb", "bicycle", 1.75, 90.0, False),
     MeshSpec("bicycle_03.glb", "bicycle", 1.75, 90.0, False),
     MeshSpec("wheelchair_01.glb", "wheelchair", 1.05, 180.0, False),
