@@ -12,6 +12,7 @@ from typing import Final
 from hardware.hold import Decision, HoldRules, Inputs, OpenEvent, Phase, Signal, initial, step
 from hardware.relay import Relay
 from hardware.slot import PresenceSlot
+from hardware.watchdog import Heartbeat, NoHeartbeat
 from vision.errors import RelayError
 from vision.types import Clock
 
@@ -48,6 +49,7 @@ class HoldController:
         on_signal: told every `Signal`, in order, on the hold thread, after the relay is set. It must neither
             block nor raise: put the signal into a queue and return.
         tick_hz: ticks per second.
+        heartbeat: told of every tick that went well, and of every other one; see `hardware.watchdog`.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class HoldController:
         clock: Clock,
         on_signal: Callable[[Signal], None],
         tick_hz: float = 20.0,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         if not 5.0 <= tick_hz <= 200.0:
             raise ValueError(f"tick_hz is {tick_hz!r}: use 5 to 200 ticks a second")
@@ -69,6 +72,7 @@ class HoldController:
         self._read_inputs = read_inputs
         self._clock = clock
         self._on_signal = on_signal
+        self._heartbeat = heartbeat or NoHeartbeat()
         self._period_s = 1.0 / tick_hz
         self._lock = threading.Lock()  # guards what other threads read and write: the fields below it
         now_s = clock()
@@ -77,6 +81,7 @@ class HoldController:
         self._inhibit_reason: str | None = None
         self._release_until_s: float | None = None
         self._last_s: float | None = None  # latest attempt at a tick
+        self._started_s = now_s
         self._recovering = 0  # good ticks still needed after the latest failure
         self._recover_ticks = math.ceil(RECOVER_S * tick_hz)
         self._detail = ""
@@ -127,10 +132,17 @@ class HoldController:
             log.warning("the hold loop came %.2f s after its last tick", late_s)
         try:
             self.tick(now_s)
+            self._beat()
         except Exception as exc:  # noqa: BLE001  the loop must go on, or the door could stay held
             self._failed(exc)
         else:
             self._recover()
+
+    def _beat(self) -> None:
+        if self._recovering or self._stop.is_set():
+            self._heartbeat.rest()
+        else:
+            self._heartbeat.beat()
 
     def _failed(self, exc: Exception) -> None:
         with self._lock:
@@ -158,6 +170,10 @@ class HoldController:
             self._relay.set(False)
         except RelayError as exc:  # counted as unhealthy by whoever called; tried again on the next tick
             log.debug("the relay did not let go: %s", exc)
+        try:
+            self._heartbeat.rest()
+        except RelayError as exc:  # a level that stays is no edge: the charge pump lets go all the same
+            log.debug("the watchdog output did not go low: %s", exc)
 
     def release(self, reason: str, for_s: float = 30.0) -> None:
         """Let the door go now and hold nothing for ``for_s`` seconds. Thread-safe, from any thread.
@@ -175,6 +191,17 @@ class HoldController:
         """End a remote release early. Thread-safe."""
         with self._lock:
             self._release_until_s = None
+
+    @property
+    def silent_s(self) -> float | None:
+        """Seconds since the loop last began a tick; None before `start` and once it was asked to stop.
+
+        Takes no lock, so that it tells of a loop that hangs with the lock in its hand.
+        """
+        if self._thread is None or self._stop.is_set():
+            return None
+        last_s = self._last_s
+        return self._clock() - (self._started_s if last_s is None else last_s)
 
     @property
     def healthy(self) -> bool:
@@ -205,6 +232,7 @@ class HoldController:
         """Start the loop on its own thread."""
         if self._thread is not None:
             raise RuntimeError("the hold controller was started before: make a new one")
+        self._started_s = self._clock()
         self._thread = threading.Thread(target=self._loop, name="hold", daemon=True)
         self._thread.start()
 
