@@ -28,7 +28,7 @@ from datasets.render.stage import INDEX, PATHS, Stage
 from datasets.render.truth import Sight, as_rows, intervals, sight
 from datasets.render.video import encode, enlarge, sensor_noise, sha256_of
 
-RENDER_WH = (480, 360)  # half the pixels of the clip: a fifth of a minute less per picture on a slow machine
+RENDER_WH = (480, 360)  # about half the pixels of the clip: render time matters more than sharpness
 CLIP_WH = (640, 480)
 MARGIN_PX, FEATHER_PX = 30, 22  # room for shadows around what moves, and how softly the patch is laid in
 
@@ -111,13 +111,24 @@ def pictures(files: list[Path], seed: int = 7) -> Iterator[NDArray[np.uint8]]:
             yield sensor_noise(enlarge(saved["picture"], CLIP_WH), rng)
 
 
+def one_row_per_line(description: dict[str, object]) -> str:
+    """Return JSON with each list on lines of its own rows, so that a change reads well in a diff."""
+    lines = []
+    for key, value in description.items():
+        text = json.dumps(value)
+        if isinstance(value, list):
+            text = "[\n  " + ",\n  ".join(json.dumps(row) for row in value) + "\n ]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def write_clip(timeline: list[Shot], out: Path) -> Path:
     """Encode what is rendered, and describe it. Returns the clip's path."""
     files = nearest_done(timeline, out / "frames")
     clip = out / "elevator.mp4"
     count = encode(pictures(files), clip, CLIP_WH, FPS)
     sights = [read_sight(shot, file) for shot, file in zip(timeline, files, strict=True)]
-    description = {
+    description: dict[str, object] = {
         "file": clip.name,
         "sha256": sha256_of(clip),
         "fps": FPS,
@@ -129,8 +140,7 @@ def write_clip(timeline: list[Shot], out: Path) -> Path:
         "boxes_are": "x0, y0, x1, y1 as shares of width and height; fully: whole vehicle in view",
         "boxes": as_rows(sights),
     }
-    text = json.dumps(description, indent=1)
-    (out / "elevator.json").write_text(text + "\n", encoding="utf-8")
+    (out / "elevator.json").write_text(one_row_per_line(description), encoding="utf-8")
     return clip
 
 
