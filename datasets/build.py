@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import cv2
@@ -23,22 +23,16 @@ from datasets.boxes import Sample, read_yolo, yolo_text
 from datasets.composite import OUT_PX, Rng, fit, place, view
 from datasets.shapes import Cutout
 from datasets.sources import CHECK_ONLY, READERS, Teacher, cutouts, frame_cutouts, load_teacher
+from datasets.split import is_val, split
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR
-
-VAL_MOSAICS = frozenset(f"mosaic/cctv_{m}" for m in ("0_10", "0_13", "1_22", "1_32", "2_13", "2_23"))
-"""Mosaics held out for validation: none shares a frame with a training mosaic (checked by eye)."""
-VAL_WHEELCHAIR_PREFIXES = ("wheelchair/dd", "wheelchair/mobilityaids", "wheelchair/wheelchair")
-VAL_PERCENT = 15
-"""Share of source pictures held out in every other set, by a hash of the source name."""
-
-VAL_STROLLER_PERCENT = 30
-"""Strollers come from few origins, most with one or two pictures: hold out more, to measure on enough."""
 
 VIEWS: Mapping[str, float] = {
     "emoped": 1.3, "ebike_pedal": 2.0, "bicycle": 2.0, "kick_scooter": 5.0, "stroller": 2.5, "street": 1.0,
     "wheelchair": 0.6, "coco": 1.0, "rider": 1.0, "negative": 0.4,
 }  # fmt: skip
 """Views per training picture (a fraction keeps that share of the pictures)."""
+VIEWS_EMPTY_CHAIRS = 3.0
+"""Views per picture of the source set "dd": the only powered and empty wheelchairs, alike to mopeds."""
 CCTV_VIEWS = {True: 10, False: 4}
 """Views per ceiling frame with and without an e-bike: they are the only real in-domain pictures."""
 PASTED: Mapping[int, int] = {E_BIKE: 170, STROLLER: 260, WHEELCHAIR: 220, BICYCLE: 170, KICK_SCOOTER: 40}
@@ -55,20 +49,6 @@ RIGHTS: Mapping[str, str] = {
     "wheelchair": "web, shop and Kaggle pictures, mixed and mostly unstated; train only",
 }
 RIGHTS_DEFAULT = "web and shop pictures, rights unstated; train only"
-
-
-def is_val(source: str) -> bool:
-    """Whether a source picture is held out. All copies and cut-outs of one source fall on one side."""
-    if source.startswith("mosaic/"):
-        return source in VAL_MOSAICS
-    if source.startswith("wheelchair/"):
-        # Set prefixes are sources of their own; the people-only part is split like everything else.
-        if source.startswith(VAL_WHEELCHAIR_PREFIXES):
-            return True
-        if "person" not in source:
-            return False
-    percent = VAL_STROLLER_PERCENT if source.startswith("stroller/") else VAL_PERCENT
-    return int(hashlib.sha256(source.encode()).hexdigest(), 16) % 100 < percent
 
 
 def _write(folder: Path, sample: Sample) -> None:
@@ -93,8 +73,25 @@ def _views(sample: Sample, count: float, rng: Rng, turn_deg: float, keep: int | 
     return [view(sample, rng, f"{sample.name}_v{i}", turn_deg, keep) for i in range(whole)]
 
 
-def _has_e_bike(sample: Sample) -> bool:
-    return any(b.class_id == E_BIKE for b in sample.boxes)
+def _has(sample: Sample, class_id: int) -> bool:
+    return any(b.class_id == class_id for b in sample.boxes)
+
+
+def _training_views(name: str, sample: Sample, rng: Rng) -> list[Sample]:
+    if name == "cctv":
+        return _views(sample, CCTV_VIEWS[_has(sample, E_BIKE)], rng, 25.0, E_BIKE)
+    count = VIEWS_EMPTY_CHAIRS if sample.source.startswith("wheelchair/dd") else VIEWS[name]
+    return _views(sample, count, rng, 10.0)
+
+
+def _write_all(out: Path, samples: Iterable[Sample]) -> dict[str, int]:
+    """Write training pictures and count them and their boxes."""
+    counts: Counter[str] = Counter()
+    for item in samples:
+        _write(out / "train", item)
+        counts["train"] += 1
+        counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
+    return dict(counts)
 
 
 def _roomy(sample: Sample) -> bool:
@@ -108,7 +105,7 @@ def _composites(
 ) -> Iterator[Sample]:
     """Cut-outs and real ceiling e-bikes on ceiling frames without one; cut-outs in eye-level rooms."""
     backgrounds = [f for f in frames if all(b.class_id == PERSON for b in f.boxes) and _roomy(f)]
-    real = [c for c in frame_cutouts([f for f in frames if _has_e_bike(f)]) if not is_val(c.source)]
+    real = [c for c in frame_cutouts([f for f in frames if _has(f, E_BIKE)]) if not is_val(c.source)]
     pieces = [c for c in pieces if not is_val(c.source)]
     for counts, grounds, eye_level in ((PASTED, backgrounds, False), (PASTED_EYE_LEVEL, rooms, True)):
         for class_id, count in counts.items():
@@ -145,50 +142,35 @@ def build(
     Raises: FileNotFoundError if ``data`` lacks a set.
     """
     rng = np.random.default_rng(seed)
-    manifest: dict[str, object] = {"seed": seed, "longest_side_px": OUT_PX, "check_only": CHECK_ONLY}
-    sets: dict[str, object] = {}
-    train_frames: list[Sample] = []
+    sets: dict[str, Mapping[str, object]] = {}
+    frames: list[Sample] = []
     rooms: list[Sample] = []  # eye-level pictures to place cut-outs in
     for name, read in READERS.items():
-        counts: Counter[str] = Counter()
-        for sample in read(data, teacher):
-            if is_val(sample.source):
-                image, boxes = fit(sample.image, sample.boxes)
-                _write(out / "val" / name, Sample(image, boxes, sample.name, sample.source))
-                counts["val"] += 1
-                continue
-            if name == "cctv":
-                train_frames.append(sample)
-                made = _views(sample, CCTV_VIEWS[_has_e_bike(sample)], rng, 25.0, E_BIKE)
-            else:
-                made = _views(sample, VIEWS[name], rng, 10.0)
-                standing = any(b.class_id == PERSON for b in sample.boxes)
-                if name in ("wheelchair", "coco") and standing and not _has_e_bike(sample):
-                    rooms.append(sample)
-            counts["sources"] += 1
-            for item in made:
-                _write(out / "train", item)
-                counts["train"] += 1
-                counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
-        sets[name] = {"rights": RIGHTS.get(name, RIGHTS_DEFAULT), **counts}
-    counts = Counter()
-    for item in _composites(train_frames, rooms, list(cutouts(data)), rng):
-        _write(out / "train", item)
-        counts["train"] += 1
-        counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
+        ceiling = name == "cctv"  # frames of few cabins look alike: mosaics are told apart by eye instead
+        train, held, twins = split(read(data, teacher), drop_twins=not ceiling)
+        for sample in held:
+            image, boxes = fit(sample.image, sample.boxes)
+            _write(out / "val" / name, Sample(image, boxes, sample.name, sample.source))
+        made = (item for sample in train for item in _training_views(name, sample, rng))
+        counts = {"sources": len(train), "val": len(held), "twins_dropped": twins}
+        sets[name] = {"rights": RIGHTS.get(name, RIGHTS_DEFAULT), **counts, **_write_all(out, made)}
+        if ceiling:
+            frames = train
+        if name in ("wheelchair", "coco"):
+            rooms += [s for s in train if _has(s, PERSON) and not _has(s, E_BIKE)]
+    composites = _composites(frames, rooms, list(cutouts(data)), rng)
+    sets["composites"] = {"rights": "made of the sets above; train only", **_write_all(out, composites)}
     if rendered is not None:
-        extra: Counter[str] = Counter()
-        for item in _rendered(rendered, rng):
-            _write(out / "train", item)
-            extra["train"] += 1
-            extra.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
-        sets["rendered"] = {"rights": "rendered by datasets/render, see its licences", **extra}
-    sets["composites"] = {"rights": "made of the sets above; train only", **counts}
-    manifest["sets"] = sets
-    manifest["train_sha256"], manifest["val_sha256"] = (
-        folder_digest(out / "train"),
-        folder_digest(out / "val"),
-    )
+        counts_r = _write_all(out, _rendered(rendered, rng))
+        sets["rendered"] = {"rights": "rendered by datasets/render, see its licences", **counts_r}
+    manifest: dict[str, object] = {
+        "seed": seed,
+        "longest_side_px": OUT_PX,
+        "check_only": CHECK_ONLY,
+        "sets": sets,
+        "train_sha256": folder_digest(out / "train"),
+        "val_sha256": folder_digest(out / "val"),
+    }
     names = "".join(f"  {i}: {name}\n" for i, name in enumerate(CLASS_NAMES))
     vals = "".join(f"  - val/{name}/images\n" for name in READERS if (out / "val" / name).exists())
     (out / "data.yaml").write_text(

@@ -220,28 +220,6 @@ def evaluate(
     )
 
 
-def confusion(
-    detector: Detector, pictures: Iterable[tuple[Labelled, Image]], confs: Sequence[float]
-) -> NDArray[np.int64]:
-    """(C + 1, C + 1) counts, true class by called class; the last row and column mean "nothing there"."""
-    size = len(CLASS_NAMES) + 1
-    table = np.zeros((size, size), np.int64)
-    for truth, image in pictures:
-        found = at_operating_point(detector.detect(image, FLOOR), confs)
-        overlap = box_iou(found.xyxy, truth.xyxy)
-        free = set(range(len(truth.xyxy)))
-        for row in range(len(found)):
-            best = max(free, key=lambda c: float(overlap[row, c]), default=None)
-            if best is not None and overlap[row, best] >= MATCH_IOU:
-                table[truth.class_id[best], found.class_id[row]] += 1
-                free.discard(best)
-            else:
-                table[-1, found.class_id[row]] += 1
-        for column in free:
-            table[truth.class_id[column], -1] += 1
-    return table
-
-
 def render(report: SetReport) -> str:
     """A report as text for people."""
     lines = [f"{report.name}: {report.pictures} pictures, median {report.median_ms:.1f} ms"]

@@ -1,11 +1,13 @@
 """Fine-tunes a COCO YOLOv8 into Liftguard's six classes. Needs the ``train`` extra; the product does not.
 
-What three things are done differently from plain ultralytics training, and why:
+What is done differently from plain ultralytics training, and why:
 - Class rows are copied from the nearest COCO class and the head keeps its width, so training starts from what
   COCO knows (a fresh head forgets: e-bike recall on elevator photos fell from .50 to .20).
 - Weights rebuilt from a fused ONNX export carry batch norms with mean 0 and variance 1, which are only right
   while nothing trains. `rebase_batch_norms` measures the real statistics first, so that training starts from
   the same function.
+- The optimiser steps after every batch (``nbs`` = batch; ultralytics adds up 64 pictures by default), and the
+  rate falls batch by batch: short runs need the steps, and must end annealed.
 - The backbone stays frozen first; a second call with ``--freeze 0`` and a low rate lets it move.
 
 ``python -m models.train --weights yolov8n_coco.pt --data out/data.yaml --out runs/one``
@@ -15,7 +17,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -169,6 +173,27 @@ def calibration_batches(folder: Path, imgsz: int, count: int = 256, batch: int =
         yield torch.from_numpy(np.ascontiguousarray(stack[..., ::-1].transpose(0, 3, 1, 2))).float() / 255
 
 
+def rate_share(done: float, last: float = 0.05) -> float:
+    """Half a cosine from 1 to ``last`` as ``done`` goes from 0 to 1 (Loshchilov & Hutter, ICLR 2017)."""
+    return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * min(max(done, 0.0), 1.0)))
+
+
+def _anneal_every_batch(settings: TrainSettings, clock: Callable[[], float] = time.monotonic) -> Any:
+    """A trainer callback that lowers the rate batch by batch: runs of one or two epochs end annealed too."""
+    started_s = clock()
+    batches = 0
+
+    def on_train_batch_start(trainer: Any) -> None:
+        nonlocal batches
+        total = max(1, settings.epochs * len(trainer.train_loader))
+        done = (clock() - started_s) / (settings.hours * 3600) if settings.hours > 0 else batches / total
+        batches += 1
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = settings.lr * rate_share(done)
+
+    return on_train_batch_start
+
+
 def train(settings: TrainSettings) -> Path:
     """Run one training and return the folder with ``weights/best.pt`` and ``weights/last.pt``.
 
@@ -203,14 +228,16 @@ def train(settings: TrainSettings) -> Path:
         "project": str(settings.out.resolve().parent),
         "name": settings.out.name, "exist_ok": True, "epochs": settings.epochs,
         "time": settings.hours or None, "imgsz": settings.imgsz,
-        "batch": settings.batch, "optimizer": "AdamW", "lr0": settings.lr, "lrf": 0.05, "cos_lr": True,
+        "batch": settings.batch, "nbs": settings.batch, "optimizer": "AdamW", "lr0": settings.lr, "lrf": 0.05,
         "warmup_epochs": settings.warmup, "warmup_bias_lr": 0.0, "weight_decay": 5e-4,
         "freeze": settings.freeze or None,
         "seed": settings.seed, "workers": settings.workers, "device": "cpu", "amp": False, "plots": False,
         "mosaic": settings.mosaic, "close_mosaic": 2, "scale": 0.4, "translate": 0.12, "degrees": 5.0,
         "fliplr": 0.5, "hsv_h": 0.015, "hsv_s": 0.5, "hsv_v": 0.35, "erasing": 0.0, "save_period": 1,
     }  # fmt: skip
-    trainer_class(overrides=arguments).train()
+    trainer = trainer_class(overrides=arguments)
+    trainer.add_callback("on_train_batch_start", _anneal_every_batch(settings))
+    trainer.train()
     return settings.out
 
 

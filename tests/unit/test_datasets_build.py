@@ -10,11 +10,12 @@ import pytest
 
 from datasets import build as build_module
 from datasets.boxes import Box, Sample
-from datasets.build import folder_digest, is_val
+from datasets.build import folder_digest
 from datasets.composite import OUT_PX, fit, place, view
 from datasets.labels import LABELS, cut_frame, read_boxes, read_frames
 from datasets.shapes import Cutout, cut_out, mask_box, plain_mask, read_with_shape
 from datasets.sources import CHECK_ONLY, READERS
+from datasets.split import is_val, split
 from vision.types import E_BIKE, PERSON, STROLLER, Image
 
 
@@ -145,10 +146,26 @@ def test_a_person_behind_a_vehicle_loses_the_label_only_if_hidden() -> None:
 def test_every_copy_of_a_source_falls_on_one_side() -> None:
     assert is_val("mosaic/cctv_0_10")
     assert not is_val("mosaic/cctv_0_11")
-    assert is_val("wheelchair/dd_44")
+    assert is_val("wheelchair/mobilityaids_3")
     assert not is_val("wheelchair/kaggle_00003")
     shares = [is_val(f"emoped/view{n}") for n in range(2000)]
     assert 0.1 < np.mean(shares) < 0.2
+
+
+def test_held_out_pictures_with_a_twin_in_training_are_dropped() -> None:
+    def scene(seed: int) -> Image:
+        coarse = np.random.default_rng(seed).integers(0, 255, (8, 9, 3)).astype(np.uint8)
+        return cv2.resize(coarse, (180, 160), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+
+    brighter = np.clip(scene(1).astype(int) + 12, 0, 255).astype(np.uint8)
+    samples = [
+        Sample(scene(1), (), "a", "mosaic/cctv_0_00"),
+        Sample(brighter, (), "b", "mosaic/cctv_0_10"),
+        Sample(scene(2), (), "c", "mosaic/cctv_0_13"),
+    ]
+    train, held, dropped = split(samples, drop_twins=True)
+    assert ([s.name for s in train], [s.name for s in held], dropped) == (["a"], ["c"], 1)
+    assert len(split(samples, drop_twins=False)[1]) == 2
 
 
 def test_check_only_sets_have_no_reader() -> None:

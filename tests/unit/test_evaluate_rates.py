@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.confusion import confusion, draw
 from models.evaluate import (
     Labelled,
     Rate,
     at_operating_point,
-    confusion,
     evaluate,
     kind_without_e_bike,
     main,
@@ -23,6 +23,7 @@ from models.evaluate import (
     read_set,
     render,
 )
+from models.threshold import Scored, choose, operating_point, score
 from vision.errors import ConfigError
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, PERSON, STROLLER, WHEELCHAIR, Detections, Image
 
@@ -142,6 +143,37 @@ def test_confusion_counts_each_true_box_once() -> None:
     assert table[STROLLER, E_BIKE] == 1  # mixed up
     assert table[-1, PERSON] == 1  # made up
     assert table.sum() == 4
+    assert draw(table).std() > 0
+
+
+def test_confusion_of_silence_is_all_missed() -> None:
+    table = confusion(Told([found()]), [picture((E_BIKE, (0, 0, 9, 9)), (PERSON, (5, 5, 20, 20)))], CONFS)
+    assert (table[E_BIKE, -1], table[PERSON, -1], table.sum()) == (1, 1, 2)
+
+
+def test_the_operating_point_is_the_lowest_within_the_limits() -> None:
+    scored = [Scored("e_bike", 0.9), Scored("e_bike", 0.42)]
+    scored += [Scored("wheelchair", 0.41)] + [Scored("wheelchair", 0.1)] * 50
+    best = choose(scored)
+    assert best is not None
+    assert best.conf == pytest.approx(0.45)
+    assert (best.recall.hits, best.recall.tries) == (1, 2)
+    assert operating_point(scored, 0.4).false_hold["wheelchair"].hits == 1
+
+
+def test_no_operating_point_is_said_so() -> None:
+    assert choose([Scored("stroller", 0.99)]) is None
+
+
+def test_scores_are_the_best_e_bike_of_each_picture() -> None:
+    pictures = [picture((E_BIKE, (0, 0, 9, 9))), picture((WHEELCHAIR, (0, 0, 9, 9)))]
+    answers = [
+        found((E_BIKE, 0.6, (0, 0, 9, 9)), (E_BIKE, 0.3, (0, 0, 5, 5))),
+        found((WHEELCHAIR, 0.8, (0, 0, 9, 9))),
+    ]
+    scored = score(Told(answers), pictures)
+    assert [s.kind for s in scored] == ["e_bike", "wheelchair"]
+    assert [s.score for s in scored] == pytest.approx([0.6, 0.0])
 
 
 def write_set(folder: Path, labels: str | None) -> None:

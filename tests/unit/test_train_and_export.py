@@ -9,7 +9,7 @@ import pytest
 
 from models import export as export_module
 from models import train as train_module
-from models.train import COCO_ROWS, TrainSettings, head_rows
+from models.train import COCO_ROWS, TrainSettings, head_rows, rate_share
 from vision.errors import ConfigError, LiftguardError
 from vision.types import CLASS_NAMES
 
@@ -23,6 +23,12 @@ def test_every_class_starts_from_a_coco_row() -> None:
 def test_an_unknown_class_has_no_row() -> None:
     with pytest.raises(ConfigError, match="hoverboard"):
         head_rows(("e_bike", "hoverboard"))
+
+
+def test_the_rate_falls_from_one_to_its_last_share() -> None:
+    shares = [rate_share(n / 10) for n in range(-2, 14)]
+    assert shares == sorted(shares, reverse=True)
+    assert (rate_share(0.0), rate_share(1.0)) == pytest.approx((1.0, 0.05))
 
 
 @pytest.fixture

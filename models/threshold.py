@@ -1,0 +1,111 @@
+"""Chooses the e-bike operating confidence on validation pictures, from what may hold the door.
+
+``python -m models.threshold VAL_SET [VAL_SET ...]`` prints recall and false holds at each candidate confidence, and
+the lowest one that keeps every false-hold rate within its limit. Check sets must not be given here.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.detector import OnnxDetector
+from models.evaluate import FLOOR, Labelled, Rate, kind_without_e_bike, read_set
+from models.manifest import load_manifest
+from vision.errors import LiftguardError
+from vision.types import E_BIKE, Detector, Image
+
+LIMITS: Mapping[str, float] = {
+    "wheelchair": 0.01,
+    "stroller": 0.01,
+    "bicycle": 0.03,
+    "person only": 0.005,
+    "empty": 0.005,
+    "other": 0.03,
+}
+"""Largest share of single pictures per kind that may be called e-bike. The product's targets."""
+CANDIDATES = tuple(round(0.10 + 0.05 * n, 2) for n in range(18))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One picture: its best e-bike confidence, and what it truly is ("e_bike" or a kind without one)."""
+
+    kind: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """What one confidence would mean."""
+
+    conf: float
+    recall: Rate
+    false_hold: Mapping[str, Rate]
+
+    def within(self, limits: Mapping[str, float]) -> bool:
+        """Whether every kind's measured rate is within its limit."""
+        return all(rate.share <= limits.get(kind, 1.0) for kind, rate in self.false_hold.items())
+
+
+def score(detector: Detector, pictures: Iterable[tuple[Labelled, Image]]) -> list[Scored]:
+    """The best e-bike confidence of each picture (0 if there is none)."""
+    out: list[Scored] = []
+    for truth, image in pictures:
+        found = detector.detect(image, FLOOR)
+        best = float(found.conf[found.class_id == E_BIKE].max(initial=0.0))
+        kind = "e_bike" if E_BIKE in truth.present else kind_without_e_bike(truth.present)
+        out.append(Scored(kind, best))
+    return out
+
+
+def operating_point(scored: Sequence[Scored], conf: float) -> OperatingPoint:
+    """Recall and false holds at one confidence."""
+    kinds = sorted({s.kind for s in scored} - {"e_bike"})
+
+    def rate(kind: str) -> Rate:
+        own = [s.score >= conf for s in scored if s.kind == kind]
+        return Rate.of(sum(own), len(own))
+
+    return OperatingPoint(conf, rate("e_bike"), {kind: rate(kind) for kind in kinds})
+
+
+def choose(
+    scored: Sequence[Scored],
+    limits: Mapping[str, float] = LIMITS,
+    candidates: Sequence[float] = CANDIDATES,
+) -> OperatingPoint | None:
+    """The lowest candidate at which all false-hold rates are within their limits; None if there is none."""
+    points = (operating_point(scored, conf) for conf in sorted(candidates))
+    return next((p for p in points if p.within(limits)), None)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line, see the module's docstring. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Choose the e-bike operating confidence on validation sets.")
+    parser.add_argument("data", type=Path, nargs="+", help="validation folders in YOLO form")
+    parser.add_argument("--model", help="name in the manifest; default: the manifest's default")
+    parser.add_argument("--manifest", type=Path, help="another manifest.toml")
+    args = parser.parse_args(argv)
+    try:
+        manifest = load_manifest(args.manifest)
+        detector = OnnxDetector(manifest.get(args.model), manifest.weights_dir)
+        scored = [s for folder in args.data for s in score(detector, read_set(folder))]
+    except LiftguardError as exc:
+        print(f"error: {exc}")
+        return 2
+    for conf in CANDIDATES:
+        point = operating_point(scored, conf)
+        holds = "  ".join(f"{kind} {rate.hits}/{rate.tries}" for kind, rate in point.false_hold.items())
+        print(f"{conf:.2f}  recall {point.recall.hits}/{point.recall.tries}  false holds: {holds}")
+    best = choose(scored)
+    print(
+        "no candidate keeps all limits" if best is None else f"chosen: {best.conf:.2f}, recall {best.recall}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
