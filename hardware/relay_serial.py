@@ -1,7 +1,7 @@
 """USB-serial relay boards that speak the LC protocol (LCUS-1 to LCUS-8 and their many copies, CH340 chip).
 
 Command: ``A0 channel state checksum``, the checksum being the low byte of the sum of the other three.
-``A0 01 01 A2`` energises channel 1, ``A0 01 00 A1`` releases it, at 9600 baud, 8N1; ``FF`` asks for all states.
+``A0 01 01 A2`` energises channel 1, ``A0 01 00 A1`` releases it, at 9600 baud; ``FF`` asks for all states.
 Sources: sellers' data sheets, e.g. https://tilga.com/prod/5706439 (8 channels; answers one byte 00 or 01 per
 channel) and https://github.com/Brasme/usb_ch340_4x_relay_control (LCUS-4; answers lines such as ``CH1: ON``).
 The LCUS-1 does not answer ``FF`` at all: nobody can know whether such a board did as told.
