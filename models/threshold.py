@@ -1,6 +1,6 @@
 """Chooses the e-bike operating confidence on validation pictures, from what may hold the door.
 
-``python -m models.threshold VAL_SET [VAL_SET ...]`` prints recall and false holds at each candidate confidence, and
+``python -m models.threshold VAL_SET [VAL_SET ...]`` prints recall and false holds at each candidate, and
 the lowest one that keeps every false-hold rate within its limit. Check sets must not be given here.
 """
 
