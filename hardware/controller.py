@@ -33,6 +33,7 @@ class ControllerState:
     detail: str  # why not healthy; empty if healthy
     inhibit_reason: str | None
     open_event: OpenEvent | None
+    seen_s: float  # capture time of the newest presence that was acted on; -inf before the first
     missed_ticks: int
     failures: int
 
@@ -88,6 +89,7 @@ class HoldController:
         self._missed = 0
         self._failures = 0
         self._stop = threading.Event()
+        self._woken = threading.Event()
         self._thread: threading.Thread | None = None
 
     def tick(self, now_s: float) -> Decision:
@@ -118,9 +120,19 @@ class HoldController:
         finally:
             with self._lock:
                 self._hold, self._decision, self._inhibit_reason = hold, decision, inputs.inhibit_reason
-            for signal in decision.signals:
-                self._on_signal(signal)
+            self._tell(decision.signals)
         return decision
+
+    def _tell(self, signals: tuple[Signal, ...]) -> None:
+        """Give every signal to the listener, also after one that it failed on; then let its error through."""
+        failed: Exception | None = None
+        for signal in signals:
+            try:
+                self._on_signal(signal)
+            except Exception as exc:  # noqa: BLE001  raised below: the event must not be lost for another signal
+                failed = failed or exc
+        if failed is not None:
+            raise failed
 
     def run_once(self, now_s: float) -> None:
         """One turn of the loop: a tick, and what must happen when it fails or comes late."""
@@ -168,11 +180,11 @@ class HoldController:
     def _let_go(self) -> None:
         try:
             self._relay.set(False)
-        except RelayError as exc:  # counted as unhealthy by whoever called; tried again on the next tick
+        except Exception as exc:  # noqa: BLE001  the loop must go on; counted by whoever called, tried again
             log.debug("the relay did not let go: %s", exc)
         try:
             self._heartbeat.rest()
-        except RelayError as exc:  # a level that stays is no edge: the charge pump lets go all the same
+        except Exception as exc:  # noqa: BLE001  a level that stays is no edge: the charge pump lets go
             log.debug("the watchdog output did not go low: %s", exc)
 
     def release(self, reason: str, for_s: float = 30.0) -> None:
@@ -185,7 +197,12 @@ class HoldController:
             raise ValueError(f"release for {for_s!r} s: use {low_s:g} to {high_s:g} s")
         with self._lock:
             self._release_until_s = self._clock() + for_s
+        self.wake()
         log.info("the door is released for %.0f s: %s", for_s, reason)
+
+    def wake(self) -> None:
+        """Tick now, besides the timer: an input has changed. Thread-safe, never blocks."""
+        self._woken.set()
 
     def rearm(self) -> None:
         """End a remote release early. Thread-safe."""
@@ -224,6 +241,7 @@ class HoldController:
                 detail,
                 self._inhibit_reason,
                 self._hold.event,
+                self._hold.newest_s,
                 self._missed,
                 self._failures,
             )
@@ -244,6 +262,7 @@ class HoldController:
         if self._stop.is_set():
             return
         self._stop.set()
+        self._woken.set()
         if self._thread is not None:
             self._thread.join(timeout_s)
         self._relay.set(False)
@@ -253,8 +272,10 @@ class HoldController:
         try:
             while not self._stop.is_set():
                 now_s = self._clock()
+                self._woken.clear()  # before the tick: what changes during it is looked at again
                 self.run_once(now_s)
-                due_s = max(due_s + self._period_s, now_s)  # late: go on from here, do not catch up
-                self._stop.wait(max(0.0, due_s - self._clock()))
+                if now_s >= due_s:  # not woken early
+                    due_s = max(due_s + self._period_s, now_s)  # late: go on from here, do not catch up
+                self._woken.wait(max(0.0, due_s - self._clock()))
         finally:
             self._let_go()

@@ -13,6 +13,7 @@ from hardware.controller import HoldController
 from hardware.hold import EventEnded, EventStarted, HoldRules, Inputs, Phase, Signal
 from hardware.relay import FakeRelay
 from hardware.slot import PresenceSlot
+from tests.support.waiting import eventually
 from vision.types import Presence, Sighting
 
 BIKE = (Sighting(1, "e_bike", "cabin", 0.95, True, 0.0, (0.0, 0.0, 10.0, 10.0)),)
@@ -206,3 +207,27 @@ def test_on_its_own_thread_it_holds_lets_go_of_a_silent_camera_and_stops_release
     controller.stop()
     assert not relay.energised
     assert relay.states.count(True) >= 2
+
+
+def test_a_woken_loop_ticks_at_once() -> None:
+    def clock() -> float:
+        return time.monotonic() / 1000  # the loop's own timer would take more than a minute
+
+    relay, slot, now = FakeRelay(), PresenceSlot(), [Inputs()]
+    controller = HoldController(
+        relay,
+        HoldRules(),
+        slot,
+        read_inputs=lambda: now[0],
+        clock=clock,
+        on_signal=lambda signal: None,
+        tick_hz=5.0,
+    )
+    slot.put(Presence(clock() - 1e-6, BIKE))
+    controller.start()
+    eventually(lambda: relay.energised, what=lambda: controller.state)
+    now[0] = Inputs(fire=True)
+    controller.wake()
+    eventually(lambda: relay.states == [False, True, False], what=lambda: controller.state)
+    assert controller.state.inhibit_reason == "fire"
+    controller.stop()
