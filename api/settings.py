@@ -9,6 +9,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hardware.hold import HoldRules
+from hardware.prompts import Language, QuietHours
+from hardware.voice import PlayerName
 from vision.types import ZoneKind
 
 _ID: Final = re.compile(r"^[a-z0-9][a-z0-9_-]{0,39}$")
@@ -37,7 +39,9 @@ class CameraSettings(_Table):
     stall_timeout_s: float = Field(
         5.0, ge=0.5, le=60, description="No frame for this many seconds: reconnect"
     )
-    loop: bool = Field(True, description="Play a file or folder again and again (ignored for live cameras)")
+    loop: bool | None = Field(
+        None, description="Play a file or folder again and again. None: only the bundled sample"
+    )
     folder_fps: float = Field(
         10.0, gt=0, le=60, description="Pictures per second when the source is a folder"
     )
@@ -53,15 +57,97 @@ class ZoneSettings(_Table):
 
 
 class RelaySettings(_Table):
-    """The contact across the door-open button."""
+    """The contact across the door-open button. docs/relays.md says which driver fits which board."""
 
-    driver: Literal["auto", "gpio", "simulated"] = Field(
+    driver: Literal["auto", "gpio", "simulated", "modbus-tcp", "modbus-rtu", "serial"] = Field(
         "auto",
-        description="gpio: a pin of this machine; simulated: a mock pin with a simulated elevator behind it; "
+        description="gpio: a pin of this machine; modbus-tcp, modbus-rtu, serial: a relay board; "
+        "simulated: a mock pin with a simulated elevator behind it; "
         "auto: gpio where this machine has GPIO and `pin` is set, otherwise simulated",
     )
     pin: int | None = Field(None, ge=0, le=63, description="GPIO number (BCM). None: no pin is touched")
     active_high: bool = Field(True, description="True: the pin is high while the door is held")
+    watchdog_pin: int | None = Field(
+        None,
+        ge=0,
+        le=63,
+        description="GPIO number (BCM) that feeds the charge pump: one edge per good tick",
+    )
+    host: str | None = Field(
+        None, min_length=1, max_length=255, description="modbus-tcp: address of the board"
+    )
+    port: int = Field(502, ge=1, le=65535, description="modbus-tcp: TCP port of the board")
+    device: str | None = Field(
+        None,
+        min_length=1,
+        max_length=255,
+        description="modbus-rtu, serial: serial port, best by its lasting name under /dev/serial/by-id",
+    )
+    baud_rate: int = Field(9600, ge=1200, le=1_000_000, description="modbus-rtu, serial: bits per second")
+    parity: Literal["N", "E", "O"] = Field("N", description="modbus-rtu: none, even or odd")
+    unit: int = Field(1, ge=1, le=255, description="modbus-tcp, modbus-rtu: unit (slave) number")
+    coil: int = Field(0, ge=0, le=65535, description="modbus-tcp, modbus-rtu: coil number, from 0")
+    channel: int = Field(1, ge=1, le=16, description="serial: relay on the board, from 1")
+    read_back: bool = Field(
+        True, description="serial: ask the board what it did. False only for boards that cannot answer"
+    )
+    timeout_s: float = Field(
+        0.2, ge=0.05, le=0.5, description="modbus-tcp, modbus-rtu, serial: longest wait for one answer"
+    )
+
+    @model_validator(mode="after")
+    def _keys_fit_the_driver(self) -> RelaySettings:
+        needed, allowed = DRIVER_KEYS[self.driver]
+        if needed and getattr(self, needed) is None and self.driver != "gpio":  # gpio: see api.wiring
+            raise ValueError(f"driver {self.driver!r} needs {needed!r}; set it")
+        known = {key for keys in DRIVER_KEYS.values() for key in keys[1]}
+        strange = sorted(
+            key
+            for key in known - allowed
+            if getattr(self, key) != type(self).model_fields[key].default  # a default is no wish
+        )
+        if strange:
+            raise ValueError(
+                f"driver {self.driver!r} does not use {', '.join(strange)}; "
+                f"leave them out (it uses {', '.join(sorted(allowed))})"
+            )
+        return self
+
+    @property
+    def wire(self) -> str | None:
+        """What this relay shares with no other: a serial port or a coil of a board. None for pins."""
+        if self.driver == "modbus-tcp":
+            return f"coil {self.coil} of unit {self.unit} at {self.host}:{self.port}"
+        return self.device if self.driver in {"modbus-rtu", "serial"} else None
+
+
+_PIN: Final = frozenset({"pin", "active_high"})
+DRIVER_KEYS: Final[dict[str, tuple[str | None, frozenset[str]]]] = {
+    "auto": (None, _PIN),
+    "gpio": ("pin", _PIN),
+    "simulated": (None, _PIN),
+    "modbus-tcp": ("host", frozenset({"host", "port", "unit", "coil", "timeout_s"})),
+    "modbus-rtu": ("device", frozenset({"device", "baud_rate", "parity", "unit", "coil", "timeout_s"})),
+    "serial": ("device", frozenset({"device", "baud_rate", "channel", "read_back", "timeout_s"})),
+}
+"""Relay driver -> the key it cannot do without, and every key it uses."""
+
+
+class InputSettings(_Table):
+    """Normally closed contacts to ground that inhibit the hold when they open. docs/safety.md says more."""
+
+    fire_pin: int | None = Field(None, ge=0, le=63, description="Fire service: GPIO (BCM). None: not wired")
+    inspection_pin: int | None = Field(None, ge=0, le=63, description="Inspection key: GPIO (BCM), or None")
+    maintenance_pin: int | None = Field(None, ge=0, le=63, description="Maintenance key: GPIO (BCM), or None")
+    settle_s: float = Field(
+        0.2, ge=0.05, le=5, description="A contact must be closed for this long to end its inhibit"
+    )
+
+    @property
+    def wired(self) -> dict[str, int]:
+        """The inputs that are wired: name and pin."""
+        pins = {"fire": self.fire_pin, "inspection": self.inspection_pin, "maintenance": self.maintenance_pin}
+        return {name: pin for name, pin in pins.items() if pin is not None}
 
 
 class HoldSettings(_Table):
@@ -70,8 +156,8 @@ class HoldSettings(_Table):
     confirm_s: float = Field(
         1.0, ge=0.2, le=3, description="A pre-hold lets go if the vote has not confirmed by then"
     )
-    release_s: float = Field(2.0, ge=0.5, le=2.3, description="Let go this long after the last sighting")
-    pulse_s: float = Field(18.0, ge=1, le=20, description="Longest time the relay stays closed in a row")
+    release_s: float = Field(2.0, ge=0.5, le=2.1, description="Let go this long after the last sighting")
+    pulse_s: float = Field(18.0, ge=1, le=19, description="Longest time the relay stays closed in a row")
     pause_s: float = Field(3.0, ge=1, le=30, description="Relay open between two pulses")
     cap_s: float = Field(120.0, ge=5, le=600, description="Longest hold of one event, pauses included")
     cooldown_s: float = Field(60.0, ge=5, le=3600, description="Never hold for this long after the cap")
@@ -84,6 +170,54 @@ class HoldSettings(_Table):
     def _limits_fit_together(self) -> HoldSettings:
         HoldRules(**self.model_dump())  # its ConfigError is a ValueError: it names the key and the range
         return self
+
+
+class VoiceSettings(_Table):
+    """The spoken prompt and the light, for as long as a confirmed e-bike is in the way."""
+
+    enabled: bool | Literal["auto"] = Field(
+        "auto", description="true, false, or auto: only where the relay is a real one. Kind A says true"
+    )
+    languages: tuple[Language, ...] = Field(
+        ("zh", "en"), min_length=1, max_length=4, description="Shipped prompts, in the order they are spoken"
+    )
+    files: tuple[Path, ...] = Field(
+        (), max_length=8, description="WAV files of your own (16 bit PCM, at most 60 s) in place of those"
+    )
+    interval_s: float = Field(15.0, ge=1, le=600, description="From the begin of one round to the next")
+    volume_percent: int = Field(100, ge=0, le=100, description="Share of the file's own amplitude")
+    quiet_hours: tuple[str, ...] = Field(
+        (), max_length=8, description="Local times such as 22:00-07:00, with quiet_volume_percent"
+    )
+    quiet_volume_percent: int = Field(30, ge=0, le=100, description="Volume in quiet hours; 0: no prompt")
+    player: PlayerName = Field("auto", description="auto: the first found of aplay, paplay and pw-play")
+    device: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="The player's sound device; None: the machine's default",
+    )
+    beacon_pin: int | None = Field(
+        None,
+        ge=0,
+        le=63,
+        description="GPIO number (BCM) of a lamp or buzzer, high while the prompt is wanted",
+    )
+    beacon_in_quiet_hours: bool = Field(True, description="False: the beacon is off in quiet hours, too")
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            QuietHours.parse(text)  # its ConfigError is a ValueError
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _no_option(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith("-"):
+            raise ValueError(f"device {value!r} begins with '-': name a sound device, see `aplay -L`")
+        return value
 
 
 class ElevatorSettings(_Table):
@@ -99,7 +233,9 @@ class ElevatorSettings(_Table):
         (), max_length=16, description="Empty: the whole picture is the cabin"
     )
     relay: RelaySettings = RelaySettings()
+    inputs: InputSettings = InputSettings()
     hold: HoldSettings = HoldSettings()
+    voice: VoiceSettings = VoiceSettings()
 
     @field_validator("id")
     @classmethod
@@ -184,11 +320,30 @@ class Settings(_Table):
     @model_validator(mode="after")
     def _unique_ids(self) -> Settings:
         ids = [e.id for e in self.elevators]
-        pins = [e.relay.pin for e in self.elevators if e.relay.pin is not None]
         if len(set(ids)) != len(ids):
             raise ValueError(f"elevator ids must differ; got {', '.join(ids)}")
-        if len(set(pins)) != len(pins):
-            raise ValueError(f"two elevators use one relay pin; got pins {', '.join(map(str, pins))}")
+        return self
+
+    @model_validator(mode="after")
+    def _each_wire_once(self) -> Settings:
+        users: dict[str, str] = {}
+        for elevator in self.elevators:
+            relay = f"{elevator.id}: relay"
+            uses = [
+                (f"GPIO {pin}", f"{elevator.id}: {name} input") for name, pin in elevator.inputs.wired.items()
+            ]
+            if elevator.relay.pin is not None:
+                uses.insert(0, (f"GPIO {elevator.relay.pin}", relay))
+            if elevator.relay.watchdog_pin is not None:
+                uses.append((f"GPIO {elevator.relay.watchdog_pin}", f"{elevator.id}: watchdog"))
+            if elevator.voice.beacon_pin is not None:
+                uses.append((f"GPIO {elevator.voice.beacon_pin}", f"{elevator.id}: beacon"))
+            if elevator.relay.wire is not None:
+                uses.append((elevator.relay.wire, relay))
+            for wire, user in uses:
+                if wire in users:
+                    raise ValueError(f"{wire} is used twice, by {users[wire]} and {user}; give each its own")
+                users[wire] = user
         return self
 
     @property

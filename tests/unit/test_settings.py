@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from api.load import load_settings
-from api.settings import Settings
+from api.settings import DRIVER_KEYS, RelaySettings, Settings
 from vision.errors import ConfigError
 
 
@@ -60,14 +60,50 @@ def test_config_file_by_environment(tmp_path: Path) -> None:
     [
         ("[web]\nprot = 1\n", "web.prot: unknown key"),
         ("[web]\nport = 0\n", "web.port"),
-        ("[[elevators]]\n[elevators.hold]\npulse_s = 21\n", "elevators.0.hold.pulse_s"),
-        ("[[elevators]]\n[elevators.hold]\nrelease_s = 3.5\n", "elevators.0.hold.release_s"),
+        ("[[elevators]]\n[elevators.hold]\npulse_s = 19.5\n", "elevators.0.hold.pulse_s"),
+        ("[[elevators]]\n[elevators.hold]\nrelease_s = 2.2\n", "elevators.0.hold.release_s"),
         ('[[elevators]]\nid = "Car 1"\n', "elevators.0.id"),
         ('[[elevators]]\nid = "a"\n[[elevators]]\nid = "a"\n', "elevator ids must differ"),
         (
             '[[elevators]]\nid="a"\nrelay.pin=4\n[[elevators]]\nid="b"\nrelay.pin=4\n',
-            "two elevators use one relay pin",
+            "GPIO 4 is used twice, by a: relay and b: relay",
         ),
+        (
+            "[[elevators]]\nrelay.pin=4\nvoice.beacon_pin=4\n",
+            "GPIO 4 is used twice, by car-1: relay and car-1: beacon",
+        ),
+        ("[[elevators]]\nrelay.pin=4\nrelay.watchdog_pin=4\n", "by car-1: relay and car-1: watchdog"),
+        ('[[elevators]]\nvoice.quiet_hours=["22-7"]\n', "write them as '22:00-07:00'"),
+        ('[[elevators]]\nvoice.device="--help"\n', "begins with '-'"),
+        ('[[elevators]]\nvoice.enabled="maybe"\n', "elevators.0.voice.enabled"),
+        (
+            '[[elevators]]\nid="a"\nrelay.pin=4\ninputs.fire_pin=4\n',
+            "GPIO 4 is used twice, by a: relay and a: fire input",
+        ),
+        (
+            '[[elevators]]\nid="a"\ninputs.fire_pin=5\n[[elevators]]\nid="b"\ninputs.inspection_pin=5\n',
+            "GPIO 5 is used twice, by a: fire input and b: inspection input",
+        ),
+        (
+            '[[elevators]]\nid="a"\nrelay={driver="serial", device="/dev/x"}\n'
+            '[[elevators]]\nid="b"\nrelay={driver="modbus-rtu", device="/dev/x"}\n',
+            "/dev/x is used twice",
+        ),
+        (
+            '[[elevators]]\nid="a"\nrelay={driver="modbus-tcp", host="h"}\n'
+            '[[elevators]]\nid="b"\nrelay={driver="modbus-tcp", host="h"}\n',
+            "coil 0 of unit 1 at h:502 is used twice",
+        ),
+        ('[[elevators]]\nrelay.driver="modbus-tcp"\n', "driver 'modbus-tcp' needs 'host'"),
+        ('[[elevators]]\nrelay.driver="modbus-rtu"\n', "driver 'modbus-rtu' needs 'device'"),
+        ('[[elevators]]\nrelay.driver="serial"\n', "driver 'serial' needs 'device'"),
+        (
+            '[[elevators]]\nrelay={driver="modbus-tcp", host="h", pin=4, baud_rate=1200}\n',
+            "driver 'modbus-tcp' does not use baud_rate, pin; leave them out (it uses coil, host",
+        ),
+        ('[[elevators]]\nrelay={host="h"}\n', "driver 'auto' does not use host"),
+        ('[[elevators]]\nrelay={driver="serial", device="d", coil=2}\n', "does not use coil"),
+        ('[[elevators]]\nrelay={driver="modbus-tcp", host="h", timeout_s=2}\n', "relay.timeout_s"),
         ('[web]\nhost = "0.0.0.0"\n', "trusted_network"),
         ('[vision]\nblocked_classes = ["wheelchair"]\n', "vision.blocked_classes.0"),
         ('[vision]\nblocked_classes = ["stroller"]\n', "vision.blocked_classes.0"),
@@ -143,3 +179,17 @@ def test_any_text_is_settings_or_a_clear_error(text: str) -> None:
         return
     with contextlib.suppress(ValueError):
         Settings.model_validate(tree)
+
+
+def test_two_coils_of_one_board_serve_two_elevators() -> None:
+    relays = {"driver": "modbus-tcp", "host": "relays.local"}
+    tree = {"elevators": [{"id": f"car-{n}", "relay": {**relays, "coil": n}} for n in (0, 1)]}
+    settings = Settings.model_validate(tree)
+    assert [e.relay.coil for e in settings.elevators] == [0, 1]
+    assert Settings.model_validate(settings.model_dump()) == settings, "defaults written out are no wishes"
+
+
+def test_every_relay_key_belongs_to_a_driver() -> None:
+    assert set().union(*(keys for _, keys in DRIVER_KEYS.values())) == set(RelaySettings.model_fields) - {
+        "driver"
+    }
