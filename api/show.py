@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy.engine import make_url
-
 from api.settings import Settings
+from api.storage_engine import parse_address, shown_address
 from vision.sources import redact
 
 
 def shown_tree(settings: Settings) -> dict[str, Any]:
-    """The tree as JSON values, credentials removed from camera addresses and from the store's URL."""
+    """The tree as JSON values, credentials removed from camera addresses and from the store's URL.
+
+    Raises: ConfigError if store.url cannot be read: then nobody knows where its password is.
+    """
     tree: dict[str, Any] = settings.model_dump(mode="json")
     for elevator in tree["elevators"]:
         elevator["camera"]["source"] = redact(elevator["camera"]["source"])
     if tree["store"]["url"]:
-        tree["store"]["url"] = make_url(tree["store"]["url"]).render_as_string(hide_password=True)
+        tree["store"]["url"] = shown_address(parse_address(tree["store"]["url"]))
     return tree
 
 

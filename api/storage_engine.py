@@ -14,7 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from vision.errors import StorageError
+from vision.errors import ConfigError, StorageError
+from vision.sources import redact
 
 WRITE: Final = "liftguard_write"
 """Execution option of an engine whose transactions take SQLite's write lock at once (see `_begin`)."""
@@ -32,18 +33,40 @@ _ADVICE: Final = {
 }
 
 
+def parse_address(url: str) -> URL:
+    """The parts of a SQLAlchemy URL. Raises: ConfigError, which shows none of it: it may hold a password."""
+    try:
+        return make_url(url)
+    except (SQLAlchemyError, ValueError):  # ValueError: a port that is no number
+        raise ConfigError(
+            "store.url is not a SQLAlchemy URL (it is not shown, it may hold a password); "
+            "try sqlite:////path/liftguard.db, and write @ / ? : in a password as %40 %2F %3F %3A"
+        ) from None
+
+
+def shown_address(url: URL) -> str:
+    """``url`` without a password, also where one with an unescaped ``@`` was cut short or is in the query."""
+    text = url.render_as_string(hide_password=True)
+    return text if url.get_backend_name() == "sqlite" else redact(text)
+
+
 def open_engine(url: str | Path, busy_timeout_s: float) -> Engine:
     """An engine whose SQLite connections are durable (WAL, synchronous=FULL) and check foreign keys.
 
     Raises: StorageError if the URL cannot be read or its driver is missing.
     """
     try:
-        parsed = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
+        parsed = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else parse_address(url)
+    except ConfigError as exc:
+        raise StorageError(str(exc)) from None
+    try:
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True)
         engine = create_engine(parsed, connect_args={"timeout": busy_timeout_s})
     except (SQLAlchemyError, ImportError) as exc:
-        raise StorageError(f"cannot use the store address {url!s}: {exc}; see store.url") from exc
+        raise StorageError(
+            f"cannot use the store address {shown_address(parsed)}: {exc}; see store.url"
+        ) from exc
 
     @event.listens_for(engine, "connect")
     def _connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -85,7 +108,7 @@ def describe(engine: Engine) -> str:
     url = engine.url
     if url.get_backend_name() == "sqlite":
         return url.database or "(memory)"
-    return url.render_as_string(hide_password=True)
+    return shown_address(url)
 
 
 @contextmanager
