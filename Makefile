@@ -14,7 +14,8 @@ help: ## show this list
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Liftguard needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: on Debian run 'apt install python3-venv'"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "No venv module: on Debian and Ubuntu run 'apt install python3-venv'"; exit 1; }
 
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(BIN)/python
 	@echo "Setting up Liftguard in $(VENV) (about a minute, once) ..."
@@ -31,14 +32,18 @@ setup: $(VENV)/.runtime ## make .venv with the liftguard command
 
 dev: $(VENV)/.dev ## the same, with the development tools
 
+# The address travels in the environment as it is: it may hold a password, and characters that a shell or make would read.
+ifneq ($(value SOURCE),)
+run: export LIFTGUARD_ELEVATORS__0__CAMERA__SOURCE = $(value SOURCE)
+endif
 run: $(VENV)/.runtime ## run the main job; SOURCE=rtsp://… | 0 | clip.mp4 | folder/ takes real input
-	@$(BIN)/liftguard run $(if $(SOURCE),--source '$(SOURCE)') $(RUN_ARGS)
+	@$(BIN)/liftguard run $(RUN_ARGS)
 
 test: $(VENV)/.dev ## all tests but the long ones
 	@$(BIN)/python -m pytest
 
-test-slow: $(VENV)/.dev ## the long tests too
-	@$(BIN)/python -m pytest -m 'not hw'
+test-slow: $(VENV)/.dev ## the long tests too, and properties with many more examples
+	@$(BIN)/python -m pytest -m 'not hw' --hypothesis-profile=thorough --timeout=3600
 
 check: $(VENV)/.dev ## format, lint, types and the fast tests
 	@$(BIN)/ruff format .

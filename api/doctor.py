@@ -54,8 +54,11 @@ def run_doctor(config: Path | None, *, overrides: Mapping[str, Any], as_json: bo
     """Run every check. Returns 0, or 1 if one failed."""
     console = Console()
     logging.disable(logging.ERROR)  # the findings say it better
-    with nullcontext() if as_json else Console(stderr=True).status("looking …"):
-        findings = list(examine(config, overrides))
+    try:
+        with nullcontext() if as_json else Console(stderr=True).status("looking …"):
+            findings = list(examine(config, overrides))
+    finally:
+        logging.disable(logging.NOTSET)
     if as_json:
         typer.echo(
             json.dumps({"version": version(), "findings": [asdict(f) for f in findings]}, ensure_ascii=False)

@@ -19,10 +19,12 @@ from hardware.controller import HoldController
 from hardware.hold import EventStarted, Phase, PhaseChanged, Signal
 from hardware.relay import Relay
 from hardware.slot import PresenceSlot
+from hardware.voice import Voice
 from vision.errors import RelayError
 from vision.perceive import Perceiver
 from vision.sources import redact
 from vision.types import CLASS_NAMES, FrameSource, Observation
+from vision.vote import probability
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Parts:
     controller: HoldController
     book: EventBook
     door: Door | None
+    voice: Voice | None = None
 
 
 class Elevator:
@@ -77,13 +80,15 @@ class Elevator:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name=f"vision-{self.id}", daemon=True)
         self._newest: Observation | None = None
-        self._seen_s = 0.0  # capture time of the latest sighting
+        self._seen_s = times.clock()  # capture time of the latest frame in which the detector saw the vehicle
         self._looked_s: deque[float] = deque(maxlen=FPS_WINDOW)
 
     def start(self) -> None:
         """Start watching; the hold first, so that it starts released and BLIND."""
         self.parts.controller.start()
         self._thread.start()
+        if self.parts.voice:
+            self.parts.voice.start()
 
     def let_go(self) -> None:
         """End the hold and release the relay, for good. Idempotent, never raises for a relay that fails."""
@@ -100,6 +105,8 @@ class Elevator:
         self.parts.source.close()
         if self._thread.is_alive():
             self._thread.join(5.0)
+        if self.parts.voice:
+            self.parts.voice.stop()
         if self.parts.door:
             self.parts.door.close()
         try:
@@ -113,9 +120,9 @@ class Elevator:
 
     def hear(self, signal: Signal) -> None:
         """Take one signal of the hold, on the hold thread: no input or output here."""
+        self.parts.book.signal(signal)  # first: nothing else may cost an event
         self._time(signal)
         self._metrics.signal(self.id, signal)
-        self.parts.book.signal(signal)
         story = tell(self.parts.settings.name, signal)
         if story:
             log.info("%s", story)
@@ -131,6 +138,7 @@ class Elevator:
             phase_since=self._times.utc(now.phase_since_s),
             energised=now.decision.energise,
             voice=now.decision.voice,
+            voice_detail=self.parts.voice.trouble if self.parts.voice else "",
             relay_ok=now.healthy,
             inhibit_reason=now.inhibit_reason,
             open_event_id=self.parts.book.open_event_id,
@@ -146,14 +154,12 @@ class Elevator:
         if seen is None:
             return None
         height, width = seen.frame.image.shape[:2]
-        blocked = {s.track_id: s for s in seen.presence.sightings}
+        blocked = {s.track_id for s in seen.presence.sightings}
         boxes = tuple(
             LiveBox(
                 track_id=track.track_id,
                 class_name=CLASS_NAMES[track.class_id],
-                score=min(
-                    1.0, max(0.0, blocked[track.track_id].score if track.track_id in blocked else track.conf)
-                ),
+                score=probability(track.log_odds, track.class_id),
                 blocked=track.track_id in blocked,
                 xyxy=track.xyxy,
             )
@@ -178,13 +184,12 @@ class Elevator:
 
     def _time(self, signal: Signal) -> None:
         """Take the times that the design promises: see `STAGES` for each."""
-        presence = self.parts.slot.get()
         match signal:
-            case PhaseChanged(after=Phase.SUSPECT | Phase.HOLDING, before=Phase.IDLE) if presence:
-                stage, seconds = "capture_to_relay", self._times.clock() - presence.t_s
+            case PhaseChanged(after=Phase.SUSPECT | Phase.HOLDING, before=Phase.IDLE):
+                stage, seconds = "capture_to_relay", self._times.clock() - self.parts.controller.state.seen_s
             case EventStarted():
                 stage, seconds = "sight_to_confirm", signal.t_s - signal.sighting.since_s
-            case PhaseChanged(before=Phase.HOLDING, after=Phase.IDLE) if presence:
+            case PhaseChanged(before=Phase.HOLDING, after=Phase.IDLE):
                 stage, seconds = "gone_to_release", signal.t_s - self._seen_s
             case _:
                 return
@@ -241,7 +246,8 @@ class Elevator:
         stages = {"wait": waited_s, **seen.stage_s, "capture_to_presence": self._looked_s[-1] - frame.t_s}
         self.latency.add(stages)
         self._metrics.looked(self.id, seen, stages)
-        if seen.presence.sightings:
+        there = {s.track_id for s in seen.presence.sightings}
+        if any(track.conf > 0 and track.track_id in there for track in seen.tracks):
             self._seen_s = frame.t_s
         self.parts.book.observe(seen)
         return True

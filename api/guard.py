@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from api.metrics import GuardMetrics
 from api.recorder import Recorder
 from api.settings import Settings
 from api.times import WallTime
+from api.watch import Watch
 from hardware.hold import Phase
 from vision.types import Image
 
@@ -51,6 +53,7 @@ class Guard:
         model: ModelInfo,
         metrics: GuardMetrics,
         times: WallTime,
+        watch: Watch | None = None,
     ) -> None:
         self._elevators = tuple(elevators)
         self._recorder = recorder
@@ -58,6 +61,7 @@ class Guard:
         self._model = model
         self._metrics = metrics
         self._times = times
+        self._watch = watch
         self._started = times.wall()
         self._sent: dict[str, int] = {}  # elevator id -> seq of the live picture sent last
         self._phases: tuple[Phase, ...] = ()
@@ -68,9 +72,13 @@ class Guard:
         self._recorder.start()
         for elevator in self._elevators:
             elevator.start()
+        if self._watch:
+            self._watch.start()
 
     def stop(self) -> None:
         """Let every door go first, then end the rest. A relay that fails does not keep the others."""
+        if self._watch:
+            self._watch.stop()  # a hold loop that is asked to end is not dead
         for elevator in self._elevators:
             elevator.let_go()
         for elevator in self._elevators:
@@ -103,7 +111,7 @@ class Guard:
             self._link.publish_state(self.state())
         if now_s >= self._due_metrics_s:
             self._due_metrics_s = now_s + METRICS_S
-            self._link.publish_metrics(self._metrics.text(self.state()))
+            self._link.publish_metrics(self._metrics.text(self.state(), self._recorder.lost))
 
     def state(self) -> GuardState:
         """Everything about this moment."""
@@ -166,9 +174,9 @@ def fit(info: LiveFrameInfo, image: Image) -> tuple[LiveFrameInfo, Image]:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
+    """An event that SIGTERM, SIGINT and SIGHUP (a closed terminal) set."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     return stop
 
@@ -177,6 +185,7 @@ def run_guard(settings: Settings) -> int:
     """Run until a signal comes. Returns the exit code."""
     from api.main import build_guard
 
+    os.umask(0o077)  # what guard writes is for this user alone
     stop = stop_on_signals()
     guard = build_guard(settings)
     guard.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Final
@@ -17,14 +18,18 @@ from api.link import GuardLink
 from api.live import DoorState, ModelInfo
 from api.logs import set_up_logging
 from api.metrics import GuardMetrics
+from api.notify import Notifier
+from api.outputs import build_heartbeat, build_voice
 from api.recorder import Recorder
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.times import WallTime
+from api.watch import Watch, leave_at_once
 from api.wiring import relay_is_simulated
 from hardware.controller import HoldController
 from hardware.hold import HoldRules, Signal
 from hardware.inputs import NoInputs
+from hardware.relay import Relay
 from hardware.relay_gpio import GpioRelay, open_relay
 from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
@@ -95,7 +100,7 @@ def build_source(elevator: ElevatorSettings) -> FrameSource:
     camera = elevator.camera
     return open_source(
         camera.source,
-        loop=camera.loop,
+        loop=camera.source == "sample" if camera.loop is None else camera.loop,
         rtsp_transport=camera.rtsp_transport,
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
@@ -127,14 +132,17 @@ def build_guard(settings: Settings) -> Guard:
     times, metrics = WallTime(), GuardMetrics()
     make_private(settings.data_dir)
     link = GuardLink(settings.run_dir)  # first: it refuses a second guard before a relay is touched
-    detector = build_detector(settings)
+    # Then the relays, before anything that may be refused: a pin keeps its level when guard is killed, and
+    # opening its relay releases it.
+    relays = [build_relay(elevator) for elevator in settings.elevators]
+    recorder = Recorder(StoreOpener(settings))
+    elevators = []
+    for elevator, relay in zip(settings.elevators, relays, strict=True):
+        detector = build_detector(settings)  # one each: it looks at one picture at a time
+        elevators.append(build_elevator(settings, elevator, relay, detector, recorder, metrics, times))
     model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
-    recorder = Recorder(lambda: open_store(settings, times))
-    elevators = [
-        build_elevator(settings, elevator, detector, recorder, metrics, times)
-        for elevator in settings.elevators
-    ]
-    guard = Guard(elevators, recorder, link, model, metrics, times)
+    watch = Watch({e.id: e.parts.controller for e in elevators}, Notifier(), times.clock, leave_at_once)
+    guard = Guard(elevators, recorder, link, model, metrics, times, watch)
     link.serve_commands(guard.release)
     return guard
 
@@ -147,14 +155,26 @@ def make_private(folder: Path) -> None:
         raise StorageError(f"cannot make the data folder {folder}: {exc}; set data_dir to another") from exc
 
 
-def open_store(settings: Settings, times: WallTime) -> Store:
-    """The store, its tables up to date and the events closed that a crash left open. Raises: StorageError."""
-    store = Store(settings.store_url)
-    store.migrate()
-    found = store.close_interrupted(times.wall())
-    if found:
-        log.warning("%d event(s) were open when guard last ended; they are marked as interrupted", found)
-    return store
+class StoreOpener:
+    """Opens the store with its tables up to date; the first time it closes the events that a crash left open.
+
+    Only the first time: later, an open event is this run's own.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.store_url
+        self._first = True
+
+    def __call__(self) -> Store:
+        """Raises: StorageError."""
+        store = Store(self._url)
+        store.migrate()
+        if self._first:
+            found = store.close_interrupted()
+            self._first = False
+            if found:
+                log.warning("%d event(s) were open when guard last ended: now marked as interrupted", found)
+        return store
 
 
 def check_port(host: str, port: int) -> None:
@@ -176,11 +196,15 @@ def run_web(settings: Settings) -> int:
     from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
     from api.web_link import WebLink
 
+    os.umask(0o077)  # as guard
     set_up_logging(settings.log_level, "web")
     check_port(settings.web.host, settings.web.port)
     make_private(settings.data_dir)
     store = Store(settings.store_url)
-    store.migrate()
+    try:
+        store.migrate()
+    except StorageError as exc:  # the page still shows the doors, and says that events cannot be read
+        log.error("%s", exc)
     web = settings.web
     app = create_app(store, WebLink(settings.run_dir), version=version(), allowed_hosts=web.allowed_hosts)
     log.info("the page is at http://%s:%d", web.host, web.port)
@@ -192,6 +216,7 @@ def run_web(settings: Settings) -> int:
 def build_elevator(
     settings: Settings,
     elevator: ElevatorSettings,
+    relay: Relay,
     detector: OnnxDetector,
     recorder: Recorder,
     metrics: GuardMetrics,
@@ -210,7 +235,6 @@ def build_elevator(
         simulated=simulated,
     )
     source = build_source(elevator)
-    relay = build_relay(elevator)
     slot = PresenceSlot()
     ear: list[Elevator] = []  # the controller needs the listener before the elevator exists
 
@@ -219,7 +243,13 @@ def build_elevator(
             listener.hear(signal)
 
     controller = HoldController(
-        relay, rules, slot, read_inputs=NoInputs().read, clock=times.clock, on_signal=hear
+        relay,
+        rules,
+        slot,
+        read_inputs=NoInputs().read,
+        clock=times.clock,
+        on_signal=hear,
+        heartbeat=build_heartbeat(elevator, simulated=simulated),
     )
     door = SimulatedDoor(SimulatedElevator(lambda: relay.energised, times.clock)) if simulated else None
     parts = Parts(
@@ -231,6 +261,7 @@ def build_elevator(
         controller=controller,
         book=EventBook(identity, times.utc, recorder.put),
         door=door,
+        voice=build_voice(elevator, controller, simulated=simulated, clock=times.clock),
     )
     ear.append(Elevator(parts, LatencyWindow(), metrics, times))
     return ear[0]

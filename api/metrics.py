@@ -46,6 +46,9 @@ class GuardMetrics:
         self._phase = self._gauge("phase", "1 for the phase the hold is in", ("elevator", "phase"))
         self._energised = self._gauge("relay_energised", "1 while the relay holds the door", per)
         self._relay_ok = self._gauge("relay_ok", "1 while the relay does what it is told", per)
+        self._lost = self._gauge(
+            "writes_lost", "Writes that the store did not take and that were given up", ()
+        )
         self._store_ok = self._gauge("store_ok", "1 while events can be stored", ())
 
     def looked(self, elevator_id: str, seen: Observation, stages_s: Mapping[str, float]) -> None:
@@ -66,8 +69,9 @@ class GuardMetrics:
             case EventEnded():
                 self.hold_seconds.labels(elevator_id).inc(signal.hold_s)
 
-    def text(self, state: GuardState) -> str:
+    def text(self, state: GuardState, writes_lost: int = 0) -> str:
         """The text that Prometheus reads, with the gauges as of ``state``."""
+        self._lost.set(writes_lost)
         for elevator in state.elevators:
             camera = elevator.camera
             self._dropped.labels(elevator.id).set(camera.dropped)

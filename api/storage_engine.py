@@ -11,10 +11,10 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from vision.errors import ConfigError, StorageError
+from vision.errors import ConfigError, RefusedWriteError, StorageError
 from vision.sources import redact
 
 WRITE: Final = "liftguard_write"
@@ -122,7 +122,9 @@ def storage_errors(where: str, doing: str) -> Iterator[None]:
         if isinstance(exc, DBAPIError) and exc.orig is not None:
             reason = exc.orig
             advice = _advice(exc.orig)
-        raise StorageError(f"could not {doing} in {where}: {reason}{advice}") from exc
+        refused = isinstance(exc, (IntegrityError, DataError))
+        error = RefusedWriteError if refused else StorageError
+        raise error(f"could not {doing} in {where}: {reason}{advice}") from exc
     except (sqlite3.Error, OSError) as exc:
         if isinstance(exc, StorageError):
             raise

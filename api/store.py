@@ -35,7 +35,7 @@ from api.records import (
 )
 from api.storage_engine import WRITE, describe, open_engine, storage_errors
 from api.tables import EventRow, EvidenceRow, PhaseChangeRow, PreHoldRow
-from vision.errors import StorageError
+from vision.errors import RefusedWriteError, StorageError
 
 __all__ = ["Store", "new_event_id"]
 
@@ -149,16 +149,15 @@ class Store:
             row.ended_at, row.last_seen_at, row.outcome = end.ended_at, end.last_seen_at, end.outcome
             row.hold_s, row.pulses, row.score = end.hold_s, end.pulses, end.score
 
-    def close_interrupted(self, now: datetime) -> int:
-        """End what a crash left open, with outcome "interrupted" at the time it was last seen.
+    def close_interrupted(self) -> int:
+        """End every open event with outcome "interrupted" at the time it was last seen. Returns: how many.
 
-        Args: now: only events that started until then are closed. Returns: how many.
+        Call it before the first event of a run. It does not ask when an event started: a box without a clock
+        battery may come back in the past.
         """
         outcome: Outcome = "interrupted"
         with self._writing("close interrupted events") as session:
-            rows = session.scalars(
-                select(EventRow).where(EventRow.ended_at.is_(None), EventRow.started_at <= now)
-            ).all()
+            rows = session.scalars(select(EventRow).where(EventRow.ended_at.is_(None))).all()
             for row in rows:
                 row.ended_at, row.outcome = row.last_seen_at, outcome
             return len(rows)
@@ -269,7 +268,9 @@ class Store:
     def _row(self, session: Session, event_id: str) -> EventRow:
         row = session.get(EventRow, event_id)
         if row is None:
-            raise StorageError(f"there is no event {event_id} in {self._where}; was its start not stored?")
+            raise RefusedWriteError(
+                f"there is no event {event_id} in {self._where}; was its start not stored?"
+            )
         return row
 
 

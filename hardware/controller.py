@@ -13,7 +13,6 @@ from hardware.hold import Decision, HoldRules, Inputs, OpenEvent, Phase, Signal,
 from hardware.relay import Relay
 from hardware.slot import PresenceSlot
 from hardware.watchdog import Heartbeat, NoHeartbeat
-from vision.errors import RelayError
 from vision.types import Clock
 
 log = logging.getLogger(__name__)

@@ -25,5 +25,9 @@ class StorageError(LiftguardError, OSError):
     """The store cannot be read or written. The door goes on without it."""
 
 
+class RefusedWriteError(StorageError):
+    """The store works, but this write can never succeed. Trying it again is useless."""
+
+
 class LinkError(LiftguardError, ConnectionError):
     """The local link between guard and web does not answer."""

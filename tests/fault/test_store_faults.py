@@ -80,7 +80,7 @@ def test_events_survive_kill_9_at_any_moment(tmp_path: Path) -> None:
     store = Store(path)
     store.migrate()
     still_open = len(store.events(200, outcome="open").events)
-    assert store.close_interrupted(datetime.now(UTC)) == still_open
+    assert store.close_interrupted() == still_open
     assert store.events(outcome="open").events == ()
     store.close()
 

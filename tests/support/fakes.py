@@ -71,6 +71,10 @@ class MemoryStore:
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
     phases: list[PhaseChange] = field(default_factory=list)
     pre_holds: list[PreHold] = field(default_factory=list)
+    closed: int = 0
+
+    def close(self) -> None:
+        self.closed += 1
 
     def _check(self) -> None:
         if self.broken:

@@ -50,7 +50,11 @@ class Whole:
         self.folder = folder
         self.port = free_port()
         self.log = folder / "run.log"
-        self._env = {**os.environ, **env, "LIFTGUARD_DATA_DIR": str(folder / "var")}
+        config = folder / "empty.toml"  # a settings file of this machine must not decide
+        config.touch()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("LIFTGUARD_")}
+        own = {"LIFTGUARD_CONFIG": str(config), "LIFTGUARD_DATA_DIR": str(folder / "var")}
+        self._env = {**kept, **own, **env}
         self._source = source
 
     def __enter__(self) -> Whole:

@@ -16,6 +16,7 @@ from tests.support.tiny_world import BLACK, WHITE, tiny_manifest, visit_clip, wr
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the tiny model in force and nothing else configured."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("api.load.DEFAULT_CONFIG_FILES", (Path("liftguard.toml"),))
     monkeypatch.setenv("LIFTGUARD_DETECTOR__MANIFEST", str(tiny_manifest(tmp_path / "model")))
     monkeypatch.setenv("LIFTGUARD_DETECTOR__THREADS", "1")
     return tmp_path
@@ -106,7 +107,7 @@ def test_config_check_show_and_schema(world: Path) -> None:
     assert "elevators.0.hold.pulse_s = 18.0" in text
     assert json.loads(call("config", "show", "--format", "json").stdout)["web"]["port"] == 8080
     schema = json.loads(call("config", "schema").stdout)
-    assert schema["$defs"]["HoldSettings"]["properties"]["pulse_s"]["maximum"] == 20
+    assert schema["$defs"]["HoldSettings"]["properties"]["pulse_s"]["maximum"] == 19
 
 
 def test_config_show_hides_passwords(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

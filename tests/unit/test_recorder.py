@@ -7,7 +7,8 @@ from api.book import EventWrites, Write
 from api.recorder import ESSENTIAL_MAX, QUEUE_MAX, Recorder
 from api.records import PreHold
 from tests.support.fakes import MemoryStore
-from vision.errors import StorageError
+from tests.support.waiting import eventually
+from vision.errors import RefusedWriteError, StorageError
 
 DEADLINE_S = 30.0
 
@@ -50,7 +51,7 @@ def test_a_store_that_cannot_be_opened_is_opened_later() -> None:
     store = MemoryStore()
     may_open = threading.Event()
 
-    def open_store() -> EventWrites:
+    def open_store() -> MemoryStore:
         if not may_open.is_set():
             raise StorageError("the folder is read-only; told to fail")
         return store
@@ -98,3 +99,44 @@ def test_stopping_with_a_broken_disk_ends_in_time() -> None:
     recorder.stop(timeout_s=0.05)
     recorder.stop(timeout_s=0.05)
     assert not recorder.ok
+
+
+def test_a_write_that_is_refused_for_good_does_not_keep_the_others_waiting() -> None:
+    store = MemoryStore()
+
+    def refused(_: EventWrites) -> None:
+        raise RefusedWriteError("there is no such event; told to fail")
+
+    recorder = Recorder(lambda: store)
+    recorder.put(Write("end of an unknown event", refused))
+    recorder.put(pre_hold(1))
+    recorder.start()
+    assert recorder.drain(DEADLINE_S)
+    recorder.stop()
+    assert recorder.ok
+    assert recorder.lost == 1
+    assert len(store.pre_holds) == 1
+
+
+def test_a_store_that_failed_is_closed_and_opened_again() -> None:
+    moved = MemoryStore(broken=True)
+    restored = MemoryStore()
+    stores = [moved, restored]
+    recorder = Recorder(lambda: stores.pop(0), retry_s=0.001)
+    recorder.put(pre_hold(1))
+    recorder.start()
+    assert recorder.drain(DEADLINE_S)
+    recorder.stop()
+    assert moved.closed == 1
+    assert [p.held_s for p in restored.pre_holds] == [1.0]
+    assert restored.closed == 1
+
+
+def test_a_store_that_is_back_is_noticed_without_an_event() -> None:
+    stores = [MemoryStore(broken=True), MemoryStore()]
+    recorder = Recorder(lambda: stores.pop(0), retry_s=0.001)
+    recorder.put(pre_hold(1, essential=False))
+    recorder.start()
+    eventually(lambda: not stores and recorder.ok, DEADLINE_S)
+    recorder.stop()
+    assert recorder.lost == 1

@@ -1,0 +1,39 @@
+"""What holds for every test: no settings of this machine, and no silent skip where a skip is not allowed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("thorough", max_examples=1000, deadline=None)  # `make test-slow`
+
+REQUIRED = frozenset(filter(None, os.environ.get("TESTS_REQUIRE", "").split(",")))
+"""Markers whose tests must run: CI installs what they need, so a skip there means that an install step is gone."""
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a developer's liftguard.toml nor their environment decides what a test sees."""
+    monkeypatch.setattr("api.load.DEFAULT_CONFIG_FILES", ())
+    for name in os.environ:
+        if name.startswith("LIFTGUARD_") and name != "LIFTGUARD_DATA":
+            monkeypatch.delenv(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure for the markers in ``TESTS_REQUIRE``."""
+    report = yield
+    wanted = REQUIRED & {mark.name for mark in item.iter_markers()}
+    if report.skipped and wanted and call.when == "setup":
+        reason: Any = report.longrepr
+        said = reason[2] if isinstance(reason, tuple) else reason
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but TESTS_REQUIRE names {', '.join(sorted(wanted))}: {said}"
+    return report
