@@ -2,23 +2,45 @@
 
 The same models are the bodies of the live endpoints under ``/api/v1``, so their field names are part of
 that contract. All times are UTC; all durations carry their unit in the name.
+
+What guard says may have more fields than web knows: a newer guard beside an older web is still understood.
+What guard is told may not: a command that is half understood must not be carried out.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hardware.hold import Phase
 from vision.types import SourceState
 
 DoorPosition = Literal["open", "opening", "closing", "closed", "protective_stop"]
 
+_NOT_IN_A_LINE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories: control characters, halves of characters, line and paragraph separators."""
+_TURNS_TEXT: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Direction overrides: they let a log line read as something else (https://trojansource.codes)."""
+
+
+def _one_line(text: str) -> str:
+    for place, char in enumerate(text, 1):
+        if unicodedata.category(char) in _NOT_IN_A_LINE or char in _TURNS_TEXT:
+            raise ValueError(
+                f"use one line of text without control characters; character {place} is U+{ord(char):04X}"
+            )
+    return text
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+"""Text that may stand in a log line: nothing in it can look like another line or steer a terminal."""
+
 
 class _Live(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ModelInfo(_Live):
@@ -61,7 +83,8 @@ class ElevatorState(_Live):
     phase: Phase
     phase_since: datetime
     energised: bool = Field(description="The relay holds the door")
-    voice: bool = Field(description="The prompt to take the e-bike out is being given")
+    voice: bool = Field(description="The prompt to take the e-bike out is wanted")
+    voice_detail: str = Field("", description="Why the prompt or the beacon fails; empty if all is well")
     relay_ok: bool
     inhibit_reason: str | None = None
     open_event_id: str | None = None
@@ -118,9 +141,11 @@ class LiveFrameInfo(_Live):
 class ReleaseRequest(_Live):
     """A manager lets a held door go."""
 
+    model_config = ConfigDict(extra="forbid")
+
     elevator_id: str
-    reason: str = Field(min_length=1, max_length=500)
-    by: str = Field(min_length=1, max_length=200)
+    reason: OneLine = Field(min_length=1, max_length=500)
+    by: OneLine = Field(min_length=1, max_length=200)
 
 
 class ReleaseReply(_Live):

@@ -61,6 +61,8 @@ export class Card {
     this.lamp("relay", e.energised);
     this.lamp("voice", e.voice);
     this.find(".trouble").hidden = e.relay_ok;
+    this.find(".voice-trouble").hidden = !e.voice_detail;
+    this.find(".voice-trouble").title = e.voice_detail;
     this.camera(e.camera);
     this.say(".counts", t("counts", { events: e.events, false: e.false_pre_holds }));
     const held = HELD.has(e.phase) && e.kind === "B";
