@@ -28,14 +28,19 @@ from rich.table import Table
 from api.about import version
 from api.link import LIVE, socket_address
 from api.load import find_config, load_settings
-from api.main import build_detector, build_relay, build_source, check_port
+from api.main import build_detector, build_source, check_port
+from api.outputs import no_player, speaks
+from api.relays import build_board, build_inputs, build_relay
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
-from api.wiring import relay_is_simulated
-from vision.errors import LiftguardError, StorageError
+from api.wiring import inputs_are_simulated, relay_is_simulated, relay_name
+from hardware.prompts import Prompts, shipped
+from hardware.voice import find_player
+from vision.errors import LiftguardError, RelayError, StorageError
 from vision.sources import redact
 
 FREE_WARN_GB: Final = 2.0  # below this clips will soon have no room
+NEVER: Final = "never closes (kind A, alarm only)"
 RUNS: Final = 20  # inferences timed
 Status = Literal["ok", "warn", "fail"]
 _MARK: Final = {"ok": "[green]ok[/]", "warn": "[yellow]look[/]", "fail": "[bold red]fail[/]"}
@@ -92,6 +97,7 @@ def examine(config: Path | None, overrides: Mapping[str, Any]) -> Iterator[Findi
         ("model", _model),
         ("cameras", _cameras),
         ("relays", _relays),
+        ("voices", _voices),
         ("page", _page),
     ]
     for name, check in checks:
@@ -169,15 +175,64 @@ def _camera(elevator: ElevatorSettings) -> Finding:
 
 def _relays(settings: Settings) -> Iterator[Finding]:
     for elevator in settings.elevators:
-        name = f"relay {elevator.id}"
-        if relay_is_simulated(elevator):
-            yield Finding(
-                name, "ok", "simulated: no pin of this machine is touched, a simulated elevator shows it"
-            )
-            continue
+        looks = {"relay": _relay, "inputs": _inputs} if elevator.inputs.wired else {"relay": _relay}
+        for what, look in looks.items():
+            try:
+                status, said = look(elevator)
+            except RelayError as exc:
+                status, said = "fail", str(exc)
+            yield Finding(f"{what} {elevator.id}", status, said)
+
+
+def _relay(elevator: ElevatorSettings) -> tuple[Status, str]:
+    if relay_is_simulated(elevator):
+        return "ok", "simulated: no pin of this machine is touched, a simulated elevator shows it"
+    name, board = relay_name(elevator), build_board(elevator)
+    if board is None:
         build_relay(elevator).close()
-        kind = "never closes (kind A, alarm only)" if elevator.kind == "A" else "found, released"
-        yield Finding(name, "ok", f"GPIO {elevator.relay.pin} {kind}")
+        return "ok", f"{name} {NEVER if elevator.kind == 'A' else 'found, released'}"
+    try:
+        energised = board.read()  # only asked, never told: a running guard may be holding the door with it
+    finally:
+        board.drop()
+    if energised is None:
+        return "warn", f"{name} opens, but cannot say what it does (read_back = false); see docs/relays.md"
+    if energised:
+        return "warn", f"{name} answers and is energised: a running guard holds the door, or somebody else"
+    return "ok", f"{name} answers, {NEVER if elevator.kind == 'A' else 'released'}"
+
+
+def _inputs(elevator: ElevatorSettings) -> tuple[Status, str]:
+    wired = ", ".join(f"{what} on GPIO {pin}" for what, pin in elevator.inputs.wired.items())
+    if inputs_are_simulated(elevator):
+        return "warn", f"{wired}: simulated as closed; no contact of the elevator is read"
+    inputs = build_inputs(elevator, time.monotonic)
+    try:
+        now = inputs.read()
+    finally:
+        inputs.close()
+    opened = [what for what in elevator.inputs.wired if getattr(now, what)]
+    if opened:
+        return "warn", f"{wired}; {' and '.join(opened)} open: the door is not held until closed"
+    return "ok", f"{wired}; all closed, nothing inhibits"
+
+
+def _voices(settings: Settings) -> Iterator[Finding]:
+    for elevator in settings.elevators:
+        name, voice = f"voice {elevator.id}", elevator.voice
+        if not speaks(elevator, simulated=relay_is_simulated(elevator)):
+            yield Finding(name, "ok", "no prompt is spoken (voice.enabled)")
+            continue
+        prompts = Prompts(voice.files or shipped(voice.languages))
+        try:
+            _, trouble = prompts.at(voice.volume_percent)
+        finally:
+            prompts.close()
+        if find_player(voice.player, voice.device) is None:
+            trouble = "; ".join(filter(None, (no_player(voice.player), trouble)))
+        quiet = f", quiet hours {', '.join(voice.quiet_hours)}" if voice.quiet_hours else ""
+        said = f"every {voice.interval_s:g} s at {voice.volume_percent} %{quiet}"
+        yield Finding(name, "warn" if trouble else "ok", trouble or said)
 
 
 def _page(settings: Settings) -> Iterator[Finding]:

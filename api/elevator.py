@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from api.book import EventBook
@@ -17,6 +17,7 @@ from api.settings import ElevatorSettings
 from api.times import WallTime
 from hardware.controller import HoldController
 from hardware.hold import EventStarted, Phase, PhaseChanged, Signal
+from hardware.inputs import InputReader, NoInputs
 from hardware.relay import Relay
 from hardware.slot import PresenceSlot
 from hardware.voice import Voice
@@ -66,6 +67,7 @@ class Parts:
     book: EventBook
     door: Door | None
     voice: Voice | None = None
+    inputs: InputReader = field(default_factory=NoInputs)
 
 
 class Elevator:
@@ -113,6 +115,7 @@ class Elevator:
             self.parts.relay.close()
         except RelayError as exc:
             log.error("%s: the relay could not be closed at the end: %s", self.id, exc)
+        self.parts.inputs.close()
 
     def flush(self) -> None:
         """Put the evidence gathered since the last time on its way to the store."""

@@ -7,7 +7,6 @@ import logging
 import os
 import socket
 from pathlib import Path
-from typing import Final
 
 from api.about import version
 from api.book import EventBook, Identity
@@ -21,6 +20,7 @@ from api.metrics import GuardMetrics
 from api.notify import Notifier
 from api.outputs import build_heartbeat, build_voice
 from api.recorder import Recorder
+from api.relays import build_inputs, build_relay
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.times import WallTime
@@ -28,9 +28,7 @@ from api.watch import Watch, leave_at_once
 from api.wiring import relay_is_simulated
 from hardware.controller import HoldController
 from hardware.hold import HoldRules, Signal
-from hardware.inputs import NoInputs
 from hardware.relay import Relay
-from hardware.relay_gpio import GpioRelay, open_relay
 from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
@@ -44,8 +42,6 @@ from vision.types import FrameSource
 from vision.zones import Zone
 
 log = logging.getLogger(__name__)
-
-MOCK_PIN: Final = 17  # any: pins of the mock factory exist in memory only
 
 
 class SimulatedDoor:
@@ -106,24 +102,6 @@ def build_source(elevator: ElevatorSettings) -> FrameSource:
         stall_timeout_s=camera.stall_timeout_s,
         folder_fps=camera.folder_fps,
     )
-
-
-def build_relay(elevator: ElevatorSettings) -> GpioRelay:
-    """The elevator's relay, released."""
-    relay = elevator.relay
-    if relay_is_simulated(elevator):
-        if relay.pin is not None and relay.driver == "auto":
-            log.warning(
-                "%s: this is no Raspberry Pi, so GPIO %d is not used and the relay is simulated; "
-                "relay.driver = 'gpio' uses it all the same",
-                elevator.id,
-                relay.pin,
-            )
-        return open_relay(
-            MOCK_PIN if relay.pin is None else relay.pin, active_high=relay.active_high, factory="mock"
-        )
-    assert relay.pin is not None  # noqa: S101  relay_is_simulated has refused it
-    return open_relay(relay.pin, active_high=relay.active_high, factory="lgpio")
 
 
 def build_guard(settings: Settings) -> Guard:
@@ -235,6 +213,7 @@ def build_elevator(
         simulated=simulated,
     )
     source = build_source(elevator)
+    inputs = build_inputs(elevator, times.clock)
     slot = PresenceSlot()
     ear: list[Elevator] = []  # the controller needs the listener before the elevator exists
 
@@ -246,11 +225,12 @@ def build_elevator(
         relay,
         rules,
         slot,
-        read_inputs=NoInputs().read,
+        read_inputs=inputs.read,
         clock=times.clock,
         on_signal=hear,
         heartbeat=build_heartbeat(elevator, simulated=simulated),
     )
+    inputs.watch(controller.wake)
     door = SimulatedDoor(SimulatedElevator(lambda: relay.energised, times.clock)) if simulated else None
     parts = Parts(
         settings=elevator,
@@ -261,6 +241,7 @@ def build_elevator(
         controller=controller,
         book=EventBook(identity, times.utc, recorder.put),
         door=door,
+        inputs=inputs,
         voice=build_voice(elevator, controller, simulated=simulated, clock=times.clock),
     )
     ear.append(Elevator(parts, LatencyWindow(), metrics, times))

@@ -23,7 +23,7 @@ from rich.panel import Panel
 from api.about import version
 from api.load import CONFIG_ENV, ENV_PREFIX
 from api.settings import Settings
-from api.wiring import relay_is_simulated
+from api.wiring import relay_name
 from vision.sources import redact
 from vision.types import Clock
 
@@ -176,8 +176,7 @@ def banner(settings: Settings) -> Panel:
     for elevator in settings.elevators:
         source = elevator.camera.source
         camera = "the bundled sample clip" if source == "sample" else redact(source)
-        simulated = relay_is_simulated(elevator)
-        relay = "a simulated elevator" if simulated else f"relay on GPIO {elevator.relay.pin}"
+        relay = escape(relay_name(elevator))
         alarm = ", alarm only" if elevator.kind == "A" else ""
         lines.append(f"[bold]{escape(elevator.name)}[/]: {escape(camera)} → {relay}{alarm}")
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host

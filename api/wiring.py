@@ -20,3 +20,25 @@ def relay_is_simulated(elevator: ElevatorSettings) -> bool:
     return relay.driver == "simulated" or (
         relay.driver == "auto" and (relay.pin is None or not on_raspberry_pi())
     )
+
+
+def inputs_are_simulated(elevator: ElevatorSettings) -> bool:
+    """Whether this elevator's inputs are mock pins: only beside a simulated relay, and on a Raspberry Pi only
+    with driver `simulated`. A real relay never goes with inputs that nobody reads.
+    """
+    simulated = relay_is_simulated(elevator)
+    return simulated and (elevator.relay.driver == "simulated" or not on_raspberry_pi())
+
+
+def relay_name(elevator: ElevatorSettings) -> str:
+    """Where this elevator's relay is, for a person."""
+    relay = elevator.relay
+    match relay.driver:
+        case "modbus-tcp":
+            return f"relay board at {relay.host}:{relay.port}, unit {relay.unit}, coil {relay.coil}"
+        case "modbus-rtu":
+            return f"relay board on {relay.device}, unit {relay.unit}, coil {relay.coil}"
+        case "serial":
+            return f"relay board on {relay.device}, channel {relay.channel}"
+        case _:
+            return "a simulated elevator" if relay_is_simulated(elevator) else f"relay on GPIO {relay.pin}"

@@ -30,7 +30,7 @@ class ModbusBoard:
     """
 
     def __init__(self, client: ModbusTcpClient | ModbusSerialClient, name: str, unit: int, coil: int) -> None:
-        self._client = client
+        self.client = client
         self.name = f"the Modbus relay {name}, unit {unit}, coil {coil}"
         self._unit = unit
         self._coil = coil
@@ -49,17 +49,17 @@ class ModbusBoard:
     def drop(self) -> None:
         """See `Board.drop`."""
         try:
-            self._client.close()  # type: ignore[no-untyped-call]  # pymodbus leaves it bare
+            self.client.close()  # type: ignore[no-untyped-call]  # pymodbus leaves it bare
         except OSError:  # the cable is out; there is nothing to close
-            self._client.socket = None
+            self.client.socket = None
 
     def _ask(self, what: str, energised: bool | None) -> bool:
         answer: ModbusPDU
         try:
             if energised is None:
-                answer = self._client.read_coils(self._coil, count=1, device_id=self._unit)
+                answer = self.client.read_coils(self._coil, count=1, device_id=self._unit)
             else:
-                answer = self._client.write_coil(self._coil, energised, device_id=self._unit)
+                answer = self.client.write_coil(self._coil, energised, device_id=self._unit)
         except (ModbusException, OSError, ValueError) as exc:
             self.drop()
             raise RelayError(f"{self.name} {what}: {exc}") from exc

@@ -1,16 +1,24 @@
 """From settings to parts: which relay is real, which limits hold, and what is refused."""
 
+import sys
+import time
 from typing import Any
 
 import pytest
 
-from api import wiring
+from api import doctor, wiring
 from api.load import load_settings
-from api.main import build_relay, build_rules
-from api.settings import ElevatorSettings
-from hardware.hold import HoldRules
-from hardware.relay_gpio import on_raspberry_pi
-from vision.errors import ConfigError
+from api.main import build_rules
+from api.relays import build_board, build_inputs, build_relay
+from api.settings import ElevatorSettings, Settings
+from api.supervise import banner
+from hardware.hold import HoldRules, Inputs
+from hardware.inputs import GpioInputs, NoInputs
+from hardware.relay_gpio import on_raspberry_pi, pin_factory
+from hardware.relay_modbus import ModbusBoard
+from tests.support.relay_boards import LcBoard, ModbusServer
+from tests.support.waiting import eventually
+from vision.errors import ConfigError, RelayError
 
 
 def elevator(**relay: Any) -> ElevatorSettings:
@@ -60,3 +68,147 @@ def test_settings_and_rules_have_the_same_defaults() -> None:
 def test_limits_that_contradict_each_other_are_refused_when_read(hold: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=r"hold\."):
         load_settings(env={}, overrides={f"elevators.0.hold.{k}": v for k, v in hold.items()})
+
+
+def settings(**keys: Any) -> Settings:
+    return load_settings(
+        env={}, overrides={f"elevators.0.{k.replace('__', '.')}": v for k, v in keys.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("driver", "on_pi", "simulated"),
+    [
+        ({"driver": "auto"}, False, True),
+        ({"driver": "auto"}, True, False),
+        ({"driver": "simulated"}, True, True),
+        ({"driver": "gpio", "pin": 17}, False, False),
+        ({"driver": "modbus-tcp", "host": "h"}, False, False),
+        ({"driver": "serial", "device": "/dev/x"}, False, False),
+    ],
+)
+def test_inputs_are_simulated_only_beside_a_simulated_relay(
+    driver: dict[str, Any], on_pi: bool, simulated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.wiring.on_raspberry_pi", lambda: on_pi)
+    assert wiring.inputs_are_simulated(elevator(**driver)) is simulated
+
+
+def test_simulated_inputs_are_closed_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    car = settings(relay__driver="simulated", inputs__fire_pin=5, inputs__maintenance_pin=6).elevators[0]
+    inputs = build_inputs(car, time.monotonic)
+    assert inputs.read() == Inputs()
+    assert "no contact of the elevator is read" in caplog.text
+    inputs.close()
+
+
+def test_nothing_wired_never_inhibits() -> None:
+    assert isinstance(build_inputs(settings().elevators[0], time.monotonic), NoInputs)
+
+
+def test_real_inputs_are_never_replaced_by_simulated_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.wiring.on_raspberry_pi", lambda: False)
+    monkeypatch.setitem(sys.modules, "lgpio", None)  # not installed
+    monkeypatch.delitem(sys.modules, "gpiozero.pins.lgpio", raising=False)
+    car = settings(relay__driver="modbus-tcp", relay__host="h", inputs__fire_pin=5).elevators[0]
+    with pytest.raises(RelayError, match="lgpio"):
+        build_inputs(car, time.monotonic)
+
+
+@pytest.mark.parametrize(
+    ("relay", "name"),
+    [
+        ({"driver": "modbus-tcp", "host": "h", "coil": 3}, "relay board at h:502, unit 1, coil 3"),
+        ({"driver": "modbus-rtu", "device": "/dev/x", "unit": 7}, "relay board on /dev/x, unit 7, coil 0"),
+        ({"driver": "serial", "device": "/dev/x", "channel": 2}, "relay board on /dev/x, channel 2"),
+        ({"driver": "gpio", "pin": 17}, "relay on GPIO 17"),
+        ({"driver": "simulated", "pin": 17}, "a simulated elevator"),
+    ],
+)
+def test_the_banner_names_the_relay(relay: dict[str, Any], name: str) -> None:
+    assert wiring.relay_name(elevator(**relay)) == name
+    wired = settings(**{f"relay__{key}": value for key, value in relay.items()})
+    assert f"→ {name}" in str(banner(wired).renderable)
+
+
+def test_a_modbus_relay_from_the_settings_reaches_its_coil() -> None:
+    server = ModbusServer()
+    relay = build_relay(elevator(driver="modbus-tcp", host="127.0.0.1", port=server.port, coil=5))
+    eventually(lambda: server.mood.exchanges > 0)
+    relay.set(True)
+    eventually(lambda: server.mood.levels == [False, True])
+    relay.close()
+    assert server.mood.levels == [False, True, False]
+    server.stop()
+
+
+def test_a_serial_relay_from_the_settings_reaches_its_channel() -> None:
+    lc = LcBoard(channel=3)
+    relay = build_relay(elevator(driver="serial", device=lc.device, channel=3))
+    relay.set(True)
+    eventually(lambda: lc.mood.levels == [False, True])
+    relay.close()
+    eventually(lambda: lc.mood.levels == [False, True, False])
+    lc.unplug()
+
+
+def test_an_rtu_board_gets_every_setting() -> None:
+    keys = {"device": "/dev/x", "baud_rate": 19200, "parity": "E", "unit": 9, "coil": 2, "timeout_s": 0.3}
+    board = build_board(elevator(driver="modbus-rtu", **keys))
+    assert isinstance(board, ModbusBoard)
+    assert "/dev/x, unit 9, coil 2" in board.name
+    line = board.client.comm_params
+    assert (line.baudrate, line.parity, line.timeout_connect) == (19200, "E", 0.3)
+
+
+def relay_findings(config: Settings) -> list[tuple[str, str, str]]:
+    return [(f.check, f.status, f.said) for f in doctor._relays(config)]
+
+
+def test_doctor_asks_a_board_and_never_tells_it_anything() -> None:
+    server = ModbusServer()
+    config = settings(relay__driver="modbus-tcp", relay__host="127.0.0.1", relay__port=server.port)
+    [(check, status, said)] = relay_findings(config)
+    assert (check, status) == ("relay car-1", "ok")
+    assert said.endswith("answers, released")
+    board = build_board(config.elevators[0])
+    assert board is not None
+    board.write(True)  # a guard that is running
+    [(_, status, said)] = relay_findings(config)
+    assert status == "warn"
+    assert "energised" in said
+    assert server.mood.levels == [False, True], "doctor leaves it as it was"
+    board.drop()
+    server.stop()
+    [(_, status, said)] = relay_findings(config)
+    assert status == "fail"
+    assert "could not be read" in said
+
+
+def test_doctor_says_what_a_board_cannot() -> None:
+    lc = LcBoard()
+    config = settings(relay__driver="serial", relay__device=lc.device, relay__read_back=False)
+    [(_, status, said)] = relay_findings(config)
+    assert status == "warn"
+    assert "read_back = false" in said
+    assert lc.mood.exchanges == 0
+    lc.unplug()
+
+
+def test_doctor_says_that_inputs_are_simulated() -> None:
+    config = settings(relay__driver="simulated", inputs__fire_pin=5)
+    assert relay_findings(config)[1] == (
+        "inputs car-1",
+        "warn",
+        "fire on GPIO 5: simulated as closed; no contact of the elevator is read",
+    )
+
+
+def test_doctor_names_the_contact_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.doctor.inputs_are_simulated", lambda car: False)
+    monkeypatch.setattr(
+        "api.doctor.build_inputs", lambda car, clock: GpioInputs(fire=5, pin_factory=pin_factory("mock"))
+    )
+    [_, (check, status, said)] = relay_findings(settings(inputs__fire_pin=5))
+    assert (check, status) == ("inputs car-1", "warn")
+    assert "fire open" in said
