@@ -84,6 +84,7 @@ class ElevatorState(_Live):
     phase_since: datetime
     energised: bool = Field(description="The relay holds the door")
     voice: bool = Field(description="The prompt to take the e-bike out is wanted")
+    voice_installed: bool = Field(False, description="There is a voice or a lamp to ask with")
     voice_detail: str = Field("", description="Why the prompt or the beacon fails; empty if all is well")
     relay_ok: bool
     inhibit_reason: str | None = None

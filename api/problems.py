@@ -52,7 +52,7 @@ class Reason(BaseModel):
     """One thing that needs attention."""
 
     code: str = Field(
-        description="guard_silent, camera_<state>, relay_failing, store_failing or guard_store_failing"
+        description="guard_silent, camera_<state>, blind, relay_failing, store_failing or guard_store_failing"
     )
     detail: str
     elevator_id: str | None = None

@@ -1,8 +1,9 @@
 """What keeps a page without sign-in safe on loopback: host names, origins, headers.
 
 There is no sign-in yet, so the danger is another web site in the manager's own browser: it may point its own
-name at 127.0.0.1 (DNS rebinding: refused by host name), or send a form or open a WebSocket from its page
-(refused by origin and content type). It is one ASGI middleware, so that it covers WebSockets and errors too.
+name at 127.0.0.1 (DNS rebinding: refused by host name), or send a form, open a WebSocket or embed a picture
+from its page (refused by origin and content type). It is one ASGI middleware, so that it covers WebSockets and
+errors too.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class Protect:
                 return ProblemError(403, "forbidden-origin", "a live connection needs an Origin header")
             return _refuse_origin(scope, headers, host)
         if scope["method"] in _SAFE_METHODS:
-            return None
+            # A foreign page cannot read the answer, but its <img> could take up the places for live pictures.
+            return _refuse_origin(scope, headers, host) if scope["path"].startswith("/api/") else None
         return _refuse_origin(scope, headers, host) or self._refuse_body(scope, headers)
 
     def _refuse_body(self, scope: Scope, headers: Headers) -> ProblemError | None:

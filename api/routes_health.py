@@ -12,11 +12,14 @@ from api.live import GuardState, ModelInfo, StageLatency
 from api.problems import ProblemError, Reason, responses
 from api.web_metrics import CONTENT_TYPE
 from api.web_parts import Parts, parts_of
+from hardware.hold import Phase
 from vision.errors import StorageError
 
 router = APIRouter(tags=["health"])
 
 WELL: Final = frozenset({"live", "connecting"})
+BLIND_S: Final = 5.0
+"""A camera that is well gives a usable picture within this time; a longer `BLIND` means that vision fails."""
 
 
 class HealthBody(BaseModel):
@@ -48,6 +51,15 @@ def reasons(parts: Parts, state: GuardState | None) -> list[Reason]:
                 found.append(
                     Reason(code=f"camera_{e.camera.state}", detail=e.camera.detail, elevator_id=e.id)
                 )
+            elif e.phase is Phase.BLIND and (state.at - e.phase_since).total_seconds() > BLIND_S:
+                found.append(
+                    Reason(
+                        code="blind",
+                        detail=f"no usable picture for more than {BLIND_S:g} s though the camera is "
+                        f"{e.camera.state}; see the log of guard",
+                        elevator_id=e.id,
+                    )
+                )
             if not e.relay_ok:
                 found.append(
                     Reason(
@@ -65,8 +77,8 @@ def reasons(parts: Parts, state: GuardState | None) -> list[Reason]:
 
 @router.get("/api/v1/health", responses=responses(503))
 def health(request: Request) -> HealthBody:
-    """200 when all is well; 503 with the reasons when guard is silent, a camera is lost, or the relay or the
-    store fails.
+    """200 when all is well; 503 with the reasons when guard is silent, a camera is lost, pictures come and
+    none can be used, or the relay or the store fails.
     """
     parts = parts_of(request)
     state = parts.link.state()

@@ -13,7 +13,7 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.websockets import WebSocketDisconnect
 
-from api.live import ElevatorState, GuardState, ReleaseReply, ReleaseRequest
+from api.live import ElevatorState, GuardState, OneLine, ReleaseReply, ReleaseRequest
 from api.problems import ProblemError, responses
 from api.web_link import Link
 from api.web_parts import ElevatorId, Parts, parts_of
@@ -38,8 +38,8 @@ class ReleaseBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    reason: str = Field(min_length=1, max_length=500)
-    by: str = Field("local page", min_length=1, max_length=200, description="There is no sign-in yet")
+    reason: OneLine = Field(min_length=1, max_length=500, description="One line, no control characters")
+    by: OneLine = Field("local page", min_length=1, max_length=200, description="There is no sign-in yet")
 
 
 @router.get("/elevators", responses=responses(503))

@@ -14,6 +14,7 @@ from api.problems import MEDIA_TYPE
 from api.records import EventEnd, Evidence, NewEvent, PhaseChange, new_event_id
 from api.store import Store
 from api.web import openapi_json
+from hardware.hold import Phase
 from tests.api.conftest import FakeLink
 from tests.api.live_values import make_elevator, make_state
 
@@ -174,6 +175,36 @@ async def test_health_names_everything_that_is_wrong(client: httpx.AsyncClient, 
     link.now = None
     body = problem(await client.get("/api/v1/health"), 503, "unhealthy")
     assert "guard_silent" in str(body["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("phase", "camera_state", "seconds", "code"),
+    [
+        (Phase.BLIND, "live", 5.1, "blind"),
+        (Phase.BLIND, "connecting", 5.1, "blind"),
+        (Phase.BLIND, "lost", 5.1, "camera_lost"),
+        (Phase.BLIND, "live", 4.9, None),
+        (Phase.IDLE, "live", 3600.0, None),
+    ],
+)
+async def test_health_says_when_pictures_come_and_none_can_be_used(
+    client: httpx.AsyncClient,
+    link: FakeLink,
+    phase: Phase,
+    camera_state: str,
+    seconds: float,
+    code: str | None,
+) -> None:
+    elevator = make_elevator(phase=phase)
+    camera = elevator.camera.model_copy(update={"state": camera_state})
+    link.now = make_state(
+        elevator.model_copy(update={"camera": camera}),
+        at=elevator.phase_since + timedelta(seconds=seconds),
+    )
+    answer = await client.get("/api/v1/health")
+    found = [(r["code"], r["elevator_id"]) for r in answer.json().get("reasons", [])]
+    assert found == ([(code, "car-1")] if code else [])
+    assert answer.status_code == (503 if code else 200)
 
 
 async def test_latency(client: httpx.AsyncClient, link: FakeLink) -> None:

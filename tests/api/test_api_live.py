@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import ValidationError
 
-from api.live import ReleaseReply
+from api.live import ReleaseReply, ReleaseRequest
 from tests.api.conftest import FakeLink
 from tests.api.live_values import make_elevator, make_frame, make_state
 from tests.api.test_api_events import problem
@@ -72,6 +73,14 @@ async def test_release_that_cannot_be_done(client: httpx.AsyncClient, link: Fake
         '{"reason": "x", "y": 1}',
         json.dumps({"reason": "x" * 501}),
         json.dumps({"reason": "x", "by": ""}),
+        json.dumps({"reason": "x\nINFO  guard: all is well"}),
+        json.dumps({"reason": "x", "by": "me\r\nyou"}),
+        json.dumps({"reason": "\x1b[2Jx"}),
+        json.dumps({"reason": "x\x00y"}),
+        json.dumps({"reason": "x\u0085y"}),
+        json.dumps({"reason": "x\u2028y"}),
+        json.dumps({"reason": "x\u202ey"}),
+        '{"reason": "\\ud800x"}',
     ],
 )
 async def test_release_bodies_that_are_refused(client: httpx.AsyncClient, link: FakeLink, body: str) -> None:
@@ -80,6 +89,29 @@ async def test_release_bodies_that_are_refused(client: httpx.AsyncClient, link: 
     )
     problem(answer, 422, "bad-request")
     assert link.asked == []
+
+
+async def test_what_is_wrong_with_a_reason_is_said(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/elevators/car-1/release", json={"reason": "ok\x1b[31m"})
+    body = problem(answer, 422, "bad-request")
+    assert body["detail"] == (
+        "body.reason: Value error, use one line of text without control characters; character 3 is U+001B"
+    )
+
+
+@pytest.mark.parametrize("text", ["住户急需使用电梯", "Größe “x” – 50 %, né", "👩‍🦽 wartet", "a\u00a0b"])
+async def test_a_reason_may_be_in_any_language(client: httpx.AsyncClient, link: FakeLink, text: str) -> None:
+    answer = await client.post("/api/v1/elevators/car-1/release", json={"reason": text, "by": text})
+    assert answer.status_code == 200
+    assert [(r.reason, r.by) for r in link.asked] == [(text, text)]
+
+
+@pytest.mark.parametrize("changes", [{"reason": "a\nb"}, {"by": "a\x1bb"}, {"more": 1}])
+def test_guard_takes_no_such_command_from_anyone(changes: dict[str, object]) -> None:
+    good: dict[str, object] = {"elevator_id": "car-1", "reason": "x", "by": "me"}
+    ReleaseRequest.model_validate(good)
+    with pytest.raises(ValidationError):
+        ReleaseRequest.model_validate(good | changes)
 
 
 async def test_a_body_that_is_too_large(client: httpx.AsyncClient, link: FakeLink) -> None:

@@ -50,6 +50,34 @@ async def test_posts_from_other_sites_are_refused(
     assert link.asked == []
 
 
+@pytest.mark.parametrize("path", ["/api/v1/elevators/car-1/snapshot.jpg", "/api/v1/live", "/api/v1/events"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://evil.example"},
+    ],
+)
+async def test_a_foreign_page_cannot_take_up_the_places_with_an_img(
+    client: httpx.AsyncClient, link: FakeLink, path: str, headers: dict[str, str]
+) -> None:
+    link.pictures = []  # a place would be taken for seconds
+    problem(await client.get(path, headers=headers), 403, "forbidden-origin")
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+async def test_the_page_itself_and_the_address_bar_may_read(client: httpx.AsyncClient, site: str) -> None:
+    headers = {"sec-fetch-site": site}
+    assert (await client.get("/api/v1/events", headers=headers)).status_code == 200
+
+
+async def test_a_link_from_elsewhere_may_lead_to_the_page(client: httpx.AsyncClient) -> None:
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert (await client.get("/", headers=headers)).status_code == 200
+
+
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -353,6 +354,24 @@ async def test_web_counts_what_it_does_not_understand(
             await until(lambda before=before: web.invalid_messages > before)  # type: ignore[misc]
         assert web.state() is not None
     assert caplog.text.count("does not understand") == 1
+
+
+@pytest.mark.anyio
+async def test_web_understands_a_newer_guard(guard: GuardLink, run_dir: Path) -> None:
+    """Web may be older for a while: what it does not know it leaves out, the rest it shows."""
+    newer = json.loads(make_state().model_dump_json()) | {"weather": "rain"}
+    newer["elevators"][0] |= {"mood": 1, "camera": newer["elevators"][0]["camera"] | {"lens": "wide"}}
+    frame = json.loads(make_frame(7).model_dump_json()) | {"zoom": 2}
+    frame["boxes"][0]["colour"] = "red"
+    async with web_on(run_dir) as web:
+        await until(web.state, lambda: guard._publish([b"state", json.dumps(newer).encode()]))
+        assert web.state() == make_state()
+        async with aclosing(web.frames("car-1")) as frames:
+            waiting = asyncio.ensure_future(anext(frames))
+            await until(lambda: guard.frames_wanted("car-1"))
+            guard._publish([frame_topic("car-1"), json.dumps(frame).encode(), b"jpeg"])
+            assert await asyncio.wait_for(waiting, DEADLINE_S) == (make_frame(7), b"jpeg")
+        assert web.invalid_messages == 0
 
 
 # --- the folder --------------------------------------------------------------------------------------------
