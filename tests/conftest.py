@@ -12,7 +12,7 @@ from hypothesis import settings
 settings.register_profile("thorough", max_examples=1000, deadline=None)  # `make test-slow`
 
 REQUIRED = frozenset(filter(None, os.environ.get("TESTS_REQUIRE", "").split(",")))
-"""Markers whose tests must run: CI installs what they need, so a skip there means that an install step is gone."""
+"""Markers whose tests must run: CI installs what they need, so a skip means that a step is missing."""
 
 
 @pytest.fixture(autouse=True)
