@@ -1,6 +1,6 @@
 """`detect` and `replay` on real pictures from the local data folder, where there is one.
 
-The pictures are not ours to ship. What is asserted is that the commands work and do not see less than they did;
+The pictures are not ours to ship. Asserted is that the commands work and do not see less than they did;
 docs/real-pictures.md says what they see.
 """
 

@@ -7,6 +7,7 @@ from the renderer (`vision/samples/elevator.json`), not from what some detector 
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
