@@ -126,7 +126,7 @@ class Elevator:
         self.parts.book.signal(signal)  # first: nothing else may cost an event
         self._time(signal)
         self._metrics.signal(self.id, signal)
-        story = tell(self.parts.settings.name, signal)
+        story = tell(self.parts.settings.name, signal, self.parts.settings.kind)
         if story:
             log.info("%s", story)
 

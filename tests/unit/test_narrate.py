@@ -28,6 +28,13 @@ def test_a_signal_is_told(signal: object, said: str) -> None:
     assert said in text
 
 
+@pytest.mark.parametrize("reason", REASONS)
+def test_an_installation_that_only_warns_speaks_of_no_door(reason: str) -> None:
+    signals = [PhaseChanged(1.0, Phase.IDLE, after, reason) for after in Phase]
+    for signal in (EventStarted(1.0, SEEN, 0.4), EventEnded(9.0, "left", 0.0, 0, 8.0), *signals):
+        assert "door" not in (tell("West", signal, "A") or "")
+
+
 def test_what_another_line_tells_is_not_told_twice() -> None:
     assert tell("West", FalsePreHold(1.0, 0.5)) is None
     assert tell("West", PhaseChanged(1.0, Phase.SUSPECT, Phase.HOLDING, "confirmed")) is None
