@@ -112,6 +112,15 @@ def guard(source: SourceOption = None, config: ConfigOption = None) -> None:
     sys.exit(run_guard(load_settings(config, overrides=_overrides(source, {}))))
 
 
+@app.command("let-go")
+def let_go(config: ConfigOption = None) -> None:
+    """Release every relay and leave: what the service does after guard has ended, however it ended."""
+    from api.load import load_settings
+    from api.relays import let_go_all
+
+    sys.exit(let_go_all(load_settings(config)))
+
+
 @app.command()
 def web(
     config: ConfigOption = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from api.settings import ElevatorSettings
+from api.settings import ElevatorSettings, Settings
 from api.wiring import inputs_are_simulated, relay_is_simulated
 from hardware.inputs import GpioInputs, InputReader, NoInputs
 from hardware.relay import Relay
@@ -13,6 +13,7 @@ from hardware.relay_gpio import open_relay, pin_factory
 from hardware.relay_modbus import rtu_board, tcp_board
 from hardware.relay_serial import SerialBoard
 from hardware.relay_worker import Board, RemoteRelay, stale_after
+from vision.errors import LiftguardError
 from vision.types import Clock
 
 log = logging.getLogger(__name__)
@@ -96,3 +97,15 @@ def build_inputs(elevator: ElevatorSettings, clock: Clock) -> InputReader:
         for pin in wired.values():
             factory.pin(pin).drive_low()  # closed: a pin in memory would read as a broken wire
     return inputs
+
+
+def let_go_all(settings: Settings) -> int:
+    """Release every relay, whatever becomes of the others. Returns the exit code: 1 if one failed."""
+    code = 0
+    for elevator in settings.elevators:
+        try:
+            build_relay(elevator).close()
+        except LiftguardError as exc:
+            log.error("%s: the relay could not be released: %s", elevator.id, exc)
+            code = 1
+    return code

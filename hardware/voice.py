@@ -118,6 +118,7 @@ class Voice:
         self._spoken = 0
         self._troubles: dict[str, str] = {"player": lacking} if lacking else {}
         self._stop = threading.Event()
+        self._pause = threading.Event()  # never set: waiting for it is a pause
         self._thread: threading.Thread | None = None
 
     @property
@@ -239,6 +240,10 @@ class Voice:
 
     def _end(self) -> None:
         self._kill()
+        for _ in range(50):  # a second; not for ever, because a player may not even die
+            if self._playing is None or self._playing.poll() is not None:
+                break
+            self._pause.wait(TURN_S / 5)
         if self._beacon is not None:
             try:
                 self._beacon.close()

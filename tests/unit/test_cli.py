@@ -135,6 +135,7 @@ def test_doctor_finds_all_well(world: Path) -> None:
         "model",
         "camera car-1",
         "relay car-1",
+        "voice car-1",
         "page",
     ]
 

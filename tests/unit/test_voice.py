@@ -164,7 +164,7 @@ def test_the_beacon_follows_and_its_failure_does_not_silence_the_voice() -> None
     assert len(room.played) == 2
     room.voice.stop()
     assert room.beacon.closed
-    assert room.played[1].killed
+    assert room.played[1].killed, "and not waited for without end"
 
 
 @pytest.mark.parametrize(("quiet_volume", "files"), [(0, 0), (25, 1)])
