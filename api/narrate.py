@@ -21,7 +21,7 @@ _PHASES: Final = {
     ),
     (Phase.COOLDOWN, "let_go"): ("nothing more is done until the e-bike has gone", "door let go for good"),
 }
-"""(phase entered, reason): what happened, and what the relay did about the door where there is one (kind B)."""
+"""(phase entered, reason): what happened, and what the relay did about the door (kind B only)."""
 
 _WHY_ENDED: Final = {
     "left": "the e-bike left",
@@ -42,7 +42,7 @@ def tell(elevator: str, signal: Signal, kind: Kind = "B") -> str | None:
     return f"{elevator}: {said}, {door}" if door and kind == "B" else f"{elevator}: {said}"
 
 
-def _said(signal: Signal) -> tuple[str | None, str]:
+def _said(signal: Signal) -> tuple[str | None, str]:  # noqa: PLR0911  one for each kind of signal
     match signal:
         case EventStarted():
             return f"E-BIKE in the {signal.sighting.zone}", "door held"

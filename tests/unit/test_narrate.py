@@ -3,7 +3,16 @@
 import pytest
 
 from api.narrate import tell
-from hardware.hold import REASONS, EventEnded, EventEscalated, EventStarted, FalsePreHold, Phase, PhaseChanged
+from hardware.hold import (
+    REASONS,
+    EventEnded,
+    EventEscalated,
+    EventStarted,
+    FalsePreHold,
+    Phase,
+    PhaseChanged,
+    Signal,
+)
 from vision.types import Sighting
 
 SEEN = Sighting(1, "e_bike", "cabin", 0.9, True, 0.0, (0, 0, 1, 1))
@@ -30,8 +39,9 @@ def test_a_signal_is_told(signal: object, said: str) -> None:
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_an_installation_that_only_warns_speaks_of_no_door(reason: str) -> None:
-    signals = [PhaseChanged(1.0, Phase.IDLE, after, reason) for after in Phase]
-    for signal in (EventStarted(1.0, SEEN, 0.4), EventEnded(9.0, "left", 0.0, 0, 8.0), *signals):
+    signals: list[Signal] = [PhaseChanged(1.0, Phase.IDLE, after, reason) for after in Phase]
+    signals += [EventStarted(1.0, SEEN, 0.4), EventEnded(9.0, "left", 0.0, 0, 8.0)]
+    for signal in signals:
         assert "door" not in (tell("West", signal, "A") or "")
 
 
