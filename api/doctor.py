@@ -36,13 +36,14 @@ from api.store import Store
 from api.wiring import inputs_are_simulated, relay_is_simulated, relay_name
 from hardware.prompts import Prompts, shipped
 from hardware.voice import find_player
-from vision.errors import LiftguardError, RelayError, StorageError
+from vision.errors import LiftguardError, StorageError
 from vision.sources import redact
 
 FREE_WARN_GB: Final = 2.0  # below this clips will soon have no room
 NEVER: Final = "never closes (kind A, alarm only)"
 RUNS: Final = 20  # inferences timed
 Status = Literal["ok", "warn", "fail"]
+Said = tuple[Status, str]
 _MARK: Final = {"ok": "[green]ok[/]", "warn": "[yellow]look[/]", "fail": "[bold red]fail[/]"}
 
 
@@ -151,40 +152,44 @@ def _model(settings: Settings) -> Iterator[Finding]:
     yield Finding("model", "ok" if median_ms <= 100 else "warn", said)
 
 
-def _cameras(settings: Settings) -> Iterator[Finding]:
+def _each(settings: Settings, what: str, look: Callable[[ElevatorSettings], Said]) -> Iterator[Finding]:
+    """One finding per elevator: what fails at one hides nothing of the others."""
     for elevator in settings.elevators:
-        yield _camera(elevator)
+        try:
+            status, said = look(elevator)
+        except LiftguardError as exc:
+            status, said = "fail", str(exc)
+        yield Finding(f"{what} {elevator.id}", status, said)
 
 
-def _camera(elevator: ElevatorSettings) -> Finding:
-    name, address = f"camera {elevator.id}", redact(elevator.camera.source)
+def _cameras(settings: Settings) -> Iterator[Finding]:
+    return _each(settings, "camera", _camera)
+
+
+def _camera(elevator: ElevatorSettings) -> Said:
+    address = redact(elevator.camera.source)
     source = build_source(elevator)
     try:
         limit_s = elevator.camera.open_timeout_s + elevator.camera.stall_timeout_s
         frame = source.read(limit_s)
         if frame is None:
             detail = source.status().detail
-            return Finding(name, "fail", f"{address} gave no picture within {limit_s:.0f} s: {detail}")
+            return "fail", f"{address} gave no picture within {limit_s:.0f} s: {detail}"
         height, width = frame.image.shape[:2]
         dark = float(frame.image.mean()) < 10
         said = f"{address} gives {width} x {height} pictures" + ("; they are almost black" if dark else "")
-        return Finding(name, "warn" if dark else "ok", said)
+        return "warn" if dark else "ok", said
     finally:
         source.close()
 
 
 def _relays(settings: Settings) -> Iterator[Finding]:
-    for elevator in settings.elevators:
-        looks = {"relay": _relay, "inputs": _inputs} if elevator.inputs.wired else {"relay": _relay}
-        for what, look in looks.items():
-            try:
-                status, said = look(elevator)
-            except RelayError as exc:
-                status, said = "fail", str(exc)
-            yield Finding(f"{what} {elevator.id}", status, said)
+    yield from _each(settings, "relay", _relay)
+    wired = settings.model_copy(update={"elevators": tuple(e for e in settings.elevators if e.inputs.wired)})
+    yield from _each(wired, "inputs", _inputs)
 
 
-def _relay(elevator: ElevatorSettings) -> tuple[Status, str]:
+def _relay(elevator: ElevatorSettings) -> Said:
     if relay_is_simulated(elevator):
         return "ok", "simulated: no pin of this machine is touched, a simulated elevator shows it"
     name, board = relay_name(elevator), build_board(elevator)
@@ -202,7 +207,7 @@ def _relay(elevator: ElevatorSettings) -> tuple[Status, str]:
     return "ok", f"{name} answers, {NEVER if elevator.kind == 'A' else 'released'}"
 
 
-def _inputs(elevator: ElevatorSettings) -> tuple[Status, str]:
+def _inputs(elevator: ElevatorSettings) -> Said:
     wired = ", ".join(f"{what} on GPIO {pin}" for what, pin in elevator.inputs.wired.items())
     if inputs_are_simulated(elevator):
         return "warn", f"{wired}: simulated as closed; no contact of the elevator is read"
@@ -218,21 +223,23 @@ def _inputs(elevator: ElevatorSettings) -> tuple[Status, str]:
 
 
 def _voices(settings: Settings) -> Iterator[Finding]:
-    for elevator in settings.elevators:
-        name, voice = f"voice {elevator.id}", elevator.voice
-        if not speaks(elevator, simulated=relay_is_simulated(elevator)):
-            yield Finding(name, "ok", "no prompt is spoken (voice.enabled)")
-            continue
-        prompts = Prompts(voice.files or shipped(voice.languages))
-        try:
-            _, trouble = prompts.at(voice.volume_percent)
-        finally:
-            prompts.close()
-        if find_player(voice.player, voice.device) is None:
-            trouble = "; ".join(filter(None, (no_player(voice.player), trouble)))
-        quiet = f", quiet hours {', '.join(voice.quiet_hours)}" if voice.quiet_hours else ""
-        said = f"every {voice.interval_s:g} s at {voice.volume_percent} %{quiet}"
-        yield Finding(name, "warn" if trouble else "ok", trouble or said)
+    return _each(settings, "voice", _voice)
+
+
+def _voice(elevator: ElevatorSettings) -> Said:
+    voice = elevator.voice
+    if not speaks(elevator, simulated=relay_is_simulated(elevator)):
+        return "ok", "no prompt is spoken (voice.enabled)"
+    prompts = Prompts(voice.files or shipped(voice.languages))
+    try:
+        _, trouble = prompts.at(voice.volume_percent)
+    finally:
+        prompts.close()
+    if find_player(voice.player, voice.device) is None:
+        trouble = "; ".join(filter(None, (no_player(voice.player), trouble)))
+    quiet = f", quiet hours {', '.join(voice.quiet_hours)}" if voice.quiet_hours else ""
+    said = f"every {voice.interval_s:g} s at {voice.volume_percent} %{quiet}"
+    return "warn" if trouble else "ok", trouble or said
 
 
 def _page(settings: Settings) -> Iterator[Finding]:

@@ -141,6 +141,7 @@ class Elevator:
             phase_since=self._times.utc(now.phase_since_s),
             energised=now.decision.energise,
             voice=now.decision.voice,
+            voice_installed=self.parts.voice is not None,
             voice_detail=self.parts.voice.trouble if self.parts.voice else "",
             relay_ok=now.healthy,
             inhibit_reason=now.inhibit_reason,

@@ -2,8 +2,8 @@
 
 There is no sign-in yet, so the danger is another web site in the manager's own browser: it may point its own
 name at 127.0.0.1 (DNS rebinding: refused by host name), or send a form, open a WebSocket or embed a picture
-from its page (refused by origin and content type). It is one ASGI middleware, so that it covers WebSockets and
-errors too.
+from its page (refused by origin and content type). It is one ASGI middleware, so that it covers WebSockets
+and errors too.
 """
 
 from __future__ import annotations
