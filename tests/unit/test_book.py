@@ -1,6 +1,7 @@
 """The event book: what the hold says becomes writes, in order, without waiting for the disk."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -95,6 +96,20 @@ def test_progress_is_written_at_most_once_a_second() -> None:
     progress = desk.store.progress[desk.store.started[0].id]
     assert progress.pulses == 1
     assert progress.last_seen_at == utc(12.0)
+
+
+def test_a_vehicle_that_stays_for_hours_does_not_fill_the_disk() -> None:
+    desk = Desk()
+    desk.book.signal(started(10.0))
+    for tenth in range(100, 100 + 3600 * 10):
+        desk.see(tenth / 10, 0.9)
+        if tenth % 10 == 0:
+            desk.book.flush(tenth / 10, 1.0, 1)
+    rows = desk.store.evidence[desk.store.started[0].id]
+    assert 600 + 540 <= len(rows) <= 600 + 540 + 310
+    gaps = [b.t_offset_s - a.t_offset_s for a, b in pairwise(rows)]
+    assert max(gaps) <= 10.11
+    assert len([w for w in desk.writes if w.what == "progress"]) <= 1000
 
 
 def test_an_orderly_stop_ends_the_open_event_and_only_that() -> None:
