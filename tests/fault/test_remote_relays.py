@@ -196,6 +196,15 @@ def test_a_board_left_energised_is_released_at_the_start(rig: Rig) -> None:
     relay.close()
 
 
+def test_closing_amid_a_change_ends_released(rig: Rig) -> None:
+    rig.mood.slow_s = TIMEOUT_S / 4  # so that the worker is still busy with the command before
+    relay = rig.relay(wait_s=0.0, first_s=20.0)
+    relay.set(True)
+    eventually(lambda: rig.mood.levels == [False, True], what=lambda: rig.mood.levels)
+    relay.close()
+    assert rig.mood.levels == [False, True, False]
+
+
 def test_a_hold_loop_that_falls_silent_lets_go(rig: Rig) -> None:
     relay = rig.relay(lapse_s=0.3, wait_s=20.0)
     relay.set(True)
