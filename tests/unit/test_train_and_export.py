@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import export as export_module
+from models import soup as soup_module
 from models import train as train_module
 from models.train import COCO_ROWS, TrainSettings, head_rows, rate_share
 from vision.errors import ConfigError, LiftguardError
@@ -61,3 +62,37 @@ def test_export_sizes_are_multiples_of_the_stride(tmp_path: Path, imgsz: int) ->
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.pt"):
         export_module.export(tmp_path / "gone.pt", tmp_path / "a.onnx", 320)
+
+
+class Weight:
+    """A tensor as far as `mix` looks: a number with a shape and a kind."""
+
+    def __init__(self, value: float, *, whole: bool = False, shape: tuple[int, ...] = ()) -> None:
+        self.value, self.shape, self.dtype = value, shape, self
+        self.is_floating_point = not whole
+
+    def __rmul__(self, factor: float) -> Weight:
+        return Weight(factor * self.value)
+
+    def __add__(self, other: Weight) -> Weight:
+        return Weight(self.value + other.value)
+
+
+def test_mixing_averages_weights_and_keeps_counters() -> None:
+    one = {"w": Weight(1.0), "n": Weight(3, whole=True)}
+    two = {"w": Weight(5.0), "n": Weight(7, whole=True)}
+    mixed = soup_module.mix(one, two, 0.25)
+    assert (mixed["w"].value, mixed["n"].value) == (2.0, 7)
+
+
+def test_other_architectures_and_shares_are_refused() -> None:
+    with pytest.raises(ConfigError, match="architectures"):
+        soup_module.mix({"w": Weight(1.0)}, {"w": Weight(1.0, shape=(2,))}, 0.5)
+    with pytest.raises(ConfigError, match=r"share 1\.5"):
+        soup_module.mix({}, {}, 1.5)
+
+
+@pytest.mark.usefixtures("no_train_extra")
+def test_averaging_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(LiftguardError, match="missing extra train"):
+        soup_module.soup(tmp_path / "a.pt", tmp_path / "b.pt", tmp_path / "c.pt", 0.5)
