@@ -1,7 +1,8 @@
 """Picks a smaller training list from a built set, weighted towards what a short last run should dwell on.
 
-``python -m datasets.focus SET OUT.yaml`` writes OUT.yaml and OUT.txt: all ceiling frames, pasted ceiling e-bikes and
-renders, and a share of everything else, so that the last run fits the ceiling camera and forgets nothing.
+``python -m datasets.focus SET OUT.yaml`` writes OUT.yaml and OUT.txt: all ceiling frames, pasted ceiling
+e-bikes and renders, and a share of everything else, so that the last run fits the ceiling camera and forgets
+nothing.
 """
 
 from __future__ import annotations
