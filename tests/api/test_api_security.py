@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -144,7 +147,7 @@ async def test_event_pages(client: httpx.AsyncClient, store: Store) -> None:
     assert "No evidence is stored for this event." in page.text
     missing = await client.get(f"/events/{event_id[:-4]}0000?lang=zh")
     assert missing.status_code == 404
-    assert "没有这个事件" in missing.text
+    assert "未找到该事件" in missing.text
     odd = await client.get("/events/%3Cscript%3E")
     assert odd.headers["content-type"] == MEDIA_TYPE
 
@@ -157,7 +160,7 @@ def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
         assert WORDS["zh"][key].strip(), key
 
 
-def test_there_is_a_word_for_all_that_guard_can_say() -> None:
+def all_that_guard_can_say() -> set[str]:
     from typing import get_args
 
     from api.elevator import STAGES
@@ -172,7 +175,27 @@ def test_there_is_a_word_for_all_that_guard_can_say() -> None:
     expected += [f"door.{p}" for p in get_args(DoorPosition)] + [f"camera.{s}" for s in get_args(SourceState)]
     expected += [f"zone.{z}" for z in get_args(ZoneKind)]
     expected += [f"stage.{s}" for s in STAGES]
-    assert set(expected) <= WORDS["en"].keys()
+    return set(expected)
+
+
+def test_there_is_a_word_for_all_that_guard_can_say() -> None:
+    assert all_that_guard_can_say() <= WORDS["en"].keys()
+
+
+MADE_UP = {"door.unknown", "kind.A", "kind.B", *(f"release.preset.{i}" for i in (1, 2, 3))}
+"""Keys that page and templates put together themselves, beside what guard says."""
+
+
+def test_every_word_is_used_somewhere() -> None:
+    """A word is used if its key stands in a template or script, or is one that these put together."""
+    root = Path(__file__).parents[2] / "api"
+    files = [*(root / "templates").glob("*.html"), *(root / "static").glob("*.js")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    literal = set(re.findall(r"""["'`]([a-zA-Z0-9_.]+)["'`]""", code))
+    of_kind = {f"{what}.{kind}.{p}" for what in ("phase", "short") for kind in "AB" for p in Phase}
+    known = literal | all_that_guard_can_say() | of_kind | MADE_UP
+    assert "events.when" in literal
+    assert WORDS["en"].keys() - known == set()
 
 
 @pytest.mark.parametrize(
