@@ -17,7 +17,7 @@ export class Card {
     this.picture = new Picture(this.find(".picture"), id);
     this.sentence = null;
     this.release();
-    setInterval(() => this.tick(), 500);
+    this.ticking = setInterval(() => this.tick(), 500);
   }
 
   find(selector) {
@@ -30,6 +30,8 @@ export class Card {
   }
 
   remove() {
+    clearInterval(this.ticking);
+    this.picture.close();
     this.root.remove();
   }
 
@@ -60,6 +62,7 @@ export class Card {
     this.door(e.door);
     this.lamp("relay", e.energised);
     this.lamp("voice", e.voice);
+    this.find(".voice-row").hidden = !e.voice_installed;
     this.find(".trouble").hidden = e.relay_ok;
     this.find(".voice-trouble").hidden = !e.voice_detail;
     this.find(".voice-trouble").title = e.voice_detail;

@@ -1,5 +1,6 @@
 // The live picture of one elevator: newest JPEG over a WebSocket, boxes drawn on a canvas above it.
 
+import { placeLabel } from "./labels.js";
 import { t } from "./words.js";
 
 const STALE_MS = 3000;
@@ -19,14 +20,23 @@ export class Picture {
     this.next = null;
     this.shown = "";
     this.busy = false;
-    document.addEventListener("visibilitychange", () => this.#look());
-    setInterval(() => this.#check(), 500);
+    this.end = new AbortController();
+    document.addEventListener("visibilitychange", () => this.#look(), { signal: this.end.signal });
+    this.checking = setInterval(() => this.#check(), 500);
     this.#look();
+  }
+
+  /** The elevator is gone: free its place at the server, and let nothing of it go on. */
+  close() {
+    this.end.abort();
+    clearInterval(this.checking);
+    clearTimeout(this.retry);
+    this.socket?.close();
   }
 
   /** Nobody looks at a hidden page: no pictures then, and guard need not encode any. */
   #look() {
-    if (document.hidden) {
+    if (document.hidden || this.end.signal.aborted) {
       this.socket?.close();
     } else if (!this.socket) {
       this.#open();
@@ -51,8 +61,8 @@ export class Picture {
     socket.onclose = ({ code }) => {
       if (this.socket === socket) this.socket = null;
       this.busy = code === TOO_MANY;
-      if (document.hidden) return;
-      setTimeout(() => this.#look(), this.wait);
+      if (document.hidden || this.end.signal.aborted) return;
+      this.retry = setTimeout(() => this.#look(), this.wait);
       this.wait = Math.min(this.wait * 2, 10000);
     };
     this.socket = socket;
@@ -100,29 +110,38 @@ export class Picture {
     const [left, top] = [(cw - w * scale) / 2, (ch - h * scale) / 2];
     pen.clearRect(0, 0, cw, ch);
     pen.drawImage(bitmap, left, top, w * scale, h * scale);
-    // What is blocked is drawn last, so that its label is never covered.
+    // What is blocked is drawn last, above the others; its label is the first to choose its place.
     const boxes = [...info.boxes].sort((a, b) => a.blocked - b.blocked);
-    for (const box of boxes) this.#box(pen, box, scale, left, top, dpr * rem);
+    const view = { scale, left, top, unit: dpr * rem, area: { x: left, y: top, w: w * scale, h: h * scale } };
+    for (const box of boxes) this.#box(pen, box, view);
+    const taken = [];
+    for (const box of [...boxes].reverse()) taken.push(this.#label(pen, box, view, taken));
     this.#describe(boxes);
   }
 
-  #box(pen, box, scale, left, top, dpr) {
+  #box(pen, box, { scale, left, top, unit }) {
     const [x1, y1, x2, y2] = box.xyxy.map((v, i) => v * scale + (i % 2 ? top : left));
-    const colour = box.blocked ? BLOCKED : OTHER;
-    pen.lineWidth = (box.blocked ? 3.5 : 1.5) * dpr;
-    pen.strokeStyle = colour;
+    pen.lineWidth = (box.blocked ? 3.5 : 1.5) * unit;
+    pen.strokeStyle = box.blocked ? BLOCKED : OTHER;
     pen.strokeRect(x1, y1, x2 - x1, y2 - y1);
-    const size = (box.blocked ? 14 : 12) * dpr;
+  }
+
+  #label(pen, box, { scale, left, top, unit, area }, taken) {
+    const size = (box.blocked ? 14 : 12) * unit;
     pen.font = `${box.blocked ? 700 : 500} ${size}px system-ui, "Noto Sans CJK SC", sans-serif`;
-    const label = `${t(`class.${box.class_name}`)} ${Math.round(box.score * 100)} %`;
-    const [width, height] = [pen.measureText(label).width + 12 * dpr, size * 1.5];
-    const x = Math.max(left, Math.min(x1 - pen.lineWidth / 2, this.canvas.width - left - width));
-    const y = y1 - height < top ? y1 : y1 - height;
-    pen.fillStyle = colour;
-    pen.fillRect(x, y, width, height);
+    // How sure matters where it decides about the door; elsewhere a figure would only flicker.
+    const sure = box.blocked ? ` ${Math.round(box.score * 100)} %` : "";
+    const label = t(`class.${box.class_name}`) + sure;
+    const [width, height] = [pen.measureText(label).width + 12 * unit, size * 1.5];
+    const edge = ((box.blocked ? 3.5 : 1.5) * unit) / 2;
+    const corner = { x: box.xyxy[0] * scale + left - edge, y: box.xyxy[1] * scale + top };
+    const place = placeLabel(taken, corner, width, height, area);
+    pen.fillStyle = box.blocked ? BLOCKED : OTHER;
+    pen.fillRect(place.x, place.y, place.w, place.h);
     pen.fillStyle = "#14181c";
     pen.textBaseline = "middle";
-    pen.fillText(label, x + 6 * dpr, y + height / 2);
+    pen.fillText(label, place.x + 6 * unit, place.y + place.h / 2);
+    return place;
   }
 
   /** Tell a screen reader what is in the picture, only when that changes. */

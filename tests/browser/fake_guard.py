@@ -22,6 +22,12 @@ from tests.api.live_values import make_elevator, make_state
 
 SIZE = (640, 360)
 E_BIKE = (150.0, 110.0, 470.0, 345.0)
+CROWD = (
+    LiveBox(track_id=2, class_name="wheelchair", score=0.0, blocked=False, xyxy=(40.0, 30.0, 140.0, 340.0)),
+    LiveBox(track_id=3, class_name="person", score=0.0, blocked=False, xyxy=(44.0, 30.0, 130.0, 300.0)),
+    LiveBox(track_id=4, class_name="person", score=0.6, blocked=False, xyxy=(150.0, 110.0, 300.0, 330.0)),
+)
+"""Not blocked, some with the same corner as another or as the e-bike."""
 
 
 def picture(with_bike: bool, seq: int) -> bytes:
@@ -65,6 +71,8 @@ class FakeGuard:
     camera: str = "live"
     released: list[ReleaseRequest] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
+    crowd: bool = False
+    second: bool = False  # another elevator, car-2
     events: int = 0
     event: NewEvent | None = None
 
@@ -140,15 +148,13 @@ class FakeGuard:
                 camera=make_elevator().camera.model_copy(update={"state": self.camera}),
                 **self.changes,
             )
-            self.link.publish_state(make_state(elevator, at=now))
+            others = [make_elevator(id="car-2", name="Elevator 2", phase_since=now)] if self.second else []
+            self.link.publish_state(make_state(elevator, *others, at=now))
             if seq % 10 == 1:
                 self.link.publish_metrics("# TYPE liftguard_test gauge\nliftguard_test 1\n")
             if self.camera == "live" and self.link.frames_wanted("car-1"):
-                boxes = (
-                    (LiveBox(track_id=1, class_name="e_bike", score=0.97, blocked=True, xyxy=E_BIKE),)
-                    if self.bike
-                    else ()
-                )
+                bike = LiveBox(track_id=1, class_name="e_bike", score=0.97, blocked=True, xyxy=E_BIKE)
+                boxes = ((bike,) if self.bike else ()) + (CROWD if self.crowd else ())
                 info = LiveFrameInfo(
                     elevator_id="car-1", seq=seq, at=now, size_wh=SIZE, phase=self.phase, boxes=boxes
                 )

@@ -216,6 +216,78 @@ def test_an_event_in_chinese_and_in_local_time(site: Site, page: Page, complaint
     assert complaints == []
 
 
+LABELS = """() => {
+  const pen = CanvasRenderingContext2D.prototype;
+  const { clearRect, fillRect, fillText } = pen;
+  let rects = [], texts = [];
+  pen.clearRect = function (...a) {
+    window.drawn = { rects, texts };
+    [rects, texts] = [[], []];
+    return clearRect.apply(this, a);
+  };
+  pen.fillRect = function (...a) { rects.push(a); return fillRect.apply(this, a); };
+  pen.fillText = function (...a) { texts.push(a[0]); return fillText.apply(this, a); };
+}"""
+"""Notes what is written on each picture, and on which rectangles."""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_labels_cover_each_other_nowhere_and_say_how_sure_only_where_it_counts(
+    site: Site, page: Page, width: int, complaints: list[str]
+) -> None:
+    guard = site.start_guard()
+    guard.crowd = True
+    guard.hold()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{site.base}/?lang=en")
+    page.evaluate(LABELS)
+    wait_for("four labels", lambda: page.evaluate("window.drawn?.texts.length") == 4)
+    drawn = page.evaluate("window.drawn")
+    assert sorted(drawn["texts"]) == ["e-bike 97 %", "person", "person", "wheelchair"]
+    rects = drawn["rects"]
+    assert len(rects) == 4
+    for i, (ax, ay, aw, ah) in enumerate(rects):
+        for bx, by, bw, bh in rects[:i]:
+            apart = ax + aw <= bx or bx + bw <= ax or ay + ah <= by or by + bh <= ay
+            assert apart, f"labels cover each other: {rects}"
+    assert complaints == []
+
+
+def test_an_elevator_that_is_gone_leaves_nothing_behind(
+    site: Site, page: Page, complaints: list[str]
+) -> None:
+    page.add_init_script(
+        """window.timers = new Set();
+        const [set, clear] = [window.setInterval, window.clearInterval];
+        window.setInterval = (...a) => { const id = set(...a); timers.add(id); return id; };
+        window.clearInterval = (id) => { timers.delete(id); clear(id); };"""
+    )
+    guard = site.start_guard()
+    page.goto(f"{site.base}/?lang=en")
+    expect(page.locator(".elevator")).to_have_count(1)
+    timers = page.evaluate("timers.size")
+    guard.second = True
+    expect(page.locator(".elevator")).to_have_count(2)
+    wait_for("pictures of car-2 to be wanted", lambda: guard.link.frames_wanted("car-2"))
+    assert page.evaluate("timers.size") > timers
+    guard.second = False
+    expect(page.locator(".elevator")).to_have_count(1)
+    wait_for("the place to be free", lambda: not guard.link.frames_wanted("car-2"))
+    assert page.evaluate("timers.size") == timers
+    assert complaints == []
+
+
+def test_a_voice_is_shown_only_where_there_is_one(site: Site, page: Page) -> None:
+    guard = site.start_guard()
+    guard.hold()
+    page.goto(f"{site.base}/?lang=en")
+    expect(page.locator(".relay-text")).to_have_text("On")
+    expect(page.locator(".voice-row")).to_be_hidden()
+    guard.changes = {"voice_installed": True}
+    expect(page.locator(".voice-row")).to_be_visible()
+    expect(page.locator(".voice-text")).to_have_text("On")
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 800), (2560, 1440)])
 def test_nothing_sticks_out_at_any_size(site: Site, page: Page, width: int, height: int) -> None:
     past_event(site.store, timedelta(days=1), "interrupted", 8)
