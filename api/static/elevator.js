@@ -62,7 +62,7 @@ export class Card {
     this.door(e.door);
     this.lamp("relay", e.energised);
     this.lamp("voice", e.voice);
-    this.find(".voice-row").hidden = !e.voice_installed;
+    this.find(".voice-row").hidden = !e.voice_installed || Boolean(e.voice_detail);
     this.find(".trouble").hidden = e.relay_ok;
     this.find(".voice-trouble").hidden = !e.voice_detail;
     this.find(".voice-trouble").title = e.voice_detail;

@@ -286,6 +286,9 @@ def test_a_voice_is_shown_only_where_there_is_one(site: Site, page: Page) -> Non
     guard.changes = {"voice_installed": True}
     expect(page.locator(".voice-row")).to_be_visible()
     expect(page.locator(".voice-text")).to_have_text("On")
+    guard.changes = {"voice_installed": True, "voice_detail": "the player ended with code 1"}
+    expect(page.locator(".voice-trouble")).to_be_visible()
+    expect(page.locator(".voice-row")).to_be_hidden()  # "On" would not be true
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 800), (2560, 1440)])
