@@ -187,9 +187,15 @@ def _end_event(h: Hold, inputs: Inputs, rules: HoldRules, signals: list[Signal])
 
 def _take(h: Hold, seen: Presence | None, inputs: Inputs, rules: HoldRules) -> Hold:
     """Take in the presence if it is newer than the last and not from the future."""
+    h = _hear(h, seen, rules)
     if h.phase is Phase.INHIBITED and inputs.inhibit_reason is None:
-        # what was captured while inhibited must not start a hold: wait for a fresh look
-        h = replace(h, usable=False, newest_s=max(h.newest_s, h.now_s), there=())
+        # What was captured while inhibited must not start a hold: wait for a fresh look. It still says that
+        # the vehicle of the open event is there.
+        return replace(h, usable=False, newest_s=max(h.newest_s, h.now_s), there=())
+    return h
+
+
+def _hear(h: Hold, seen: Presence | None, rules: HoldRules) -> Hold:
     if seen is None or not h.newest_s < seen.t_s <= h.now_s:
         return h
     there = tuple(s for s in seen.sightings if s.zone in rules.zones)

@@ -73,7 +73,12 @@ class Ledger:
         self.starts = self.ends = self.false_pre_holds = self.suspects_failed = 0
         self.barred = False
 
-    def told(self, presence: Presence | None, now_s: float) -> None:
+    def told(self, presence: Presence | None, inputs: Inputs, now_s: float) -> None:
+        self._heard(presence, now_s)
+        if self.phase is Phase.INHIBITED and inputs.inhibit_reason is None:
+            self.newest_s = max(self.newest_s, now_s)  # only what is captured after an inhibit counts again
+
+    def _heard(self, presence: Presence | None, now_s: float) -> None:
         if presence is None or not self.newest_s < presence.t_s <= now_s:
             return
         there = [s for s in presence.sightings if s.zone in self.rules.zones]
@@ -189,7 +194,7 @@ class AnyDay(RuleBasedStateMachine):
 
     def tick(self, presence: Presence | None, dt_s: float = TICK_S) -> None:
         self.now_s += dt_s
-        self.ledger.told(presence, self.now_s)
+        self.ledger.told(presence, self.inputs, self.now_s)
         before = self.hold
         self.hold, decision = step(before, presence, self.inputs, self.now_s, self.hold_rules)
         assert (self.hold, decision) == step(before, presence, self.inputs, self.now_s, self.hold_rules)
