@@ -5,23 +5,21 @@ the relay's pin has been released and read back. The contact opens at a random t
 the door is held. Not in it: the kernel's delivery of a real edge, and the relay's own contacts, whose release
 time its data sheet tells. Prints one JSON line: milliseconds, machine, commit.
 
-    python benchmarks/inhibit.py [--changes N] [--timer-only]
+    python -m benchmarks.inhibit [--changes N] [--timer-only]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import random
-import subprocess
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import where_measured
 from hardware.controller import HoldController
 from hardware.hold import HoldRules
 from hardware.inputs import GpioInputs
@@ -91,8 +89,7 @@ def main() -> None:
                     "p99": round(float(p99), 2),
                     "max": round(float(took_ms.max()), 2),
                 },
-                "machine": f"{platform.machine()} {_processor()}",
-                "commit": _commit(),
+                **where_measured(),
             }
         )
     )
@@ -149,20 +146,6 @@ def measure(count: int, *, wake: bool) -> list[float]:
 def _await(event: threading.Event) -> None:
     if not event.wait(PATIENCE_S):
         raise TimeoutError(f"nothing happened for {PATIENCE_S:.0f} s")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -4,23 +4,21 @@ Both are taken from the same call on the same frame, so a noisy machine disturbs
 with the motion gate sees the same frames in turn. Prints one JSON line: milliseconds, ratios, machine, commit
 and model.
 
-    python benchmarks/latency.py [PATH] [--frames N]
+    python -m benchmarks.latency [PATH] [--frames N]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
 import time
 from itertools import cycle, islice
-from pathlib import Path
 
 import numpy as np
 
 from api.load import load_settings
 from api.main import build_detector, build_perceiver
+from benchmarks.machine import where_measured
 from vision.gate import OpenGate
 from vision.perceive import Perceiver
 from vision.sources import iter_frames
@@ -65,8 +63,7 @@ def main() -> None:
                 "model": detector.name,
                 "model_sha256": detector.sha256,
                 "threads": settings.detector.threads,
-                "machine": f"{platform.machine()} {_processor()}",
-                "commit": _commit(),
+                **where_measured(),
             }
         )
     )
@@ -74,20 +71,6 @@ def main() -> None:
 
 def _named(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in zip(("p50", "p95", "p99"), values, strict=True)}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

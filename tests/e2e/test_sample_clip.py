@@ -29,8 +29,10 @@ BIKE = TRUTH["intervals"]["e_bike"]
 FULLY_S = BIKE["last_fully_s"] - BIKE["first_fully_s"]
 PARTLY_S = BIKE["last_partly_s"] - BIKE["first_partly_s"]
 CONFIRM_S = 3.0
-"""Latest confirmation after the first full view. At that moment the e-bike still stands small on the landing; the
-design's 0.7 s is a goal for the first full view inside the car, and measured by benchmarks, not here."""
+"""Latest confirmation after the first full view, when the e-bike still stands small on the landing.
+
+The design's 0.7 s is a goal for the first full view inside the car; benchmarks measure it, no test does.
+"""
 RELEASE_S = 3.0  # design: let go within this of being out of view
 
 LATE_S = 150.0
