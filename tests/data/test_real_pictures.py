@@ -1,7 +1,7 @@
 """`detect` and `replay` on real pictures from the local data folder, where there is one.
 
-The pictures are not ours to ship. Asserted is that the commands work and do not see less than they did;
-docs/real-pictures.md says what they see.
+The pictures are not ours to ship. Asserted is that the commands work and do not see less than they
+did, one picture of slack for the arithmetic of other processors; docs/real-pictures.md says what they see.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def pictures(folder: Path) -> int:
 
 @pytest.mark.parametrize(
     ("folder", "at_least"),
-    [("elevator_photos/images", 0), ("elevator_cctv_val/images", 0), ("elevator_cctv_sequence", 0)],
+    [("elevator_photos/images", 7), ("elevator_cctv_val/images", 11), ("elevator_cctv_sequence", 3)],
 )
 def test_detect_finds_the_e_bikes_that_it_found_before(folder: str, at_least: int) -> None:
     lines = lines_of("detect", str(DATA / folder))
