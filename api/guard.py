@@ -14,6 +14,7 @@ import cv2
 from api.about import version
 from api.elevator import Elevator
 from api.live import GuardState, LiveFrameInfo, ModelInfo, ReleaseReply, ReleaseRequest, StageLatency
+from api.logs import set_up_logging
 from api.metrics import GuardMetrics
 from api.recorder import Recorder
 from api.settings import Settings
@@ -186,10 +187,11 @@ def run_guard(settings: Settings) -> int:
     from api.main import build_guard
 
     os.umask(0o077)  # what guard writes is for this user alone
+    set_up_logging(settings.log_level, "guard")
     stop = stop_on_signals()
     guard = build_guard(settings)
-    guard.start()
     try:
+        guard.start()
         guard.run(stop)
     finally:
         guard.stop()

@@ -6,6 +6,8 @@ import hashlib
 import logging
 import os
 import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from api.about import version
@@ -33,7 +35,7 @@ from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
-from vision.errors import ConfigError, StorageError
+from vision.errors import ConfigError, LiftguardError, StorageError
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
@@ -106,23 +108,47 @@ def build_source(elevator: ElevatorSettings) -> FrameSource:
 
 def build_guard(settings: Settings) -> Guard:
     """Everything that the guard process runs, not yet started."""
-    set_up_logging(settings.log_level, "guard")
     times, metrics = WallTime(), GuardMetrics()
     make_private(settings.data_dir)
-    link = GuardLink(settings.run_dir)  # first: it refuses a second guard before a relay is touched
-    # Then the relays, before anything that may be refused: a pin keeps its level when guard is killed, and
-    # opening its relay releases it.
-    relays = [build_relay(elevator) for elevator in settings.elevators]
-    recorder = Recorder(StoreOpener(settings))
-    elevators = []
-    for elevator, relay in zip(settings.elevators, relays, strict=True):
-        detector = build_detector(settings)  # one each: it looks at one picture at a time
-        elevators.append(build_elevator(settings, elevator, relay, detector, recorder, metrics, times))
-    model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
-    watch = Watch({e.id: e.parts.controller for e in elevators}, Notifier(), times.clock, leave_at_once)
-    guard = Guard(elevators, recorder, link, model, metrics, times, watch)
-    link.serve_commands(guard.release)
+    with ExitStack() as undo:  # what has been opened is closed again if something after it is refused
+        link = GuardLink(settings.run_dir)  # first: it refuses a second guard before a relay is touched
+        undo.callback(link.close)
+        relays = open_relays(settings.elevators)
+        for relay in relays:
+            undo.callback(relay.close)
+        recorder = Recorder(StoreOpener(settings))
+        elevators = []
+        for elevator, relay in zip(settings.elevators, relays, strict=True):
+            detector = build_detector(settings)  # one each: it looks at one picture at a time
+            built = build_elevator(settings, elevator, relay, detector, recorder, metrics, times)
+            undo.callback(built.stop)
+            elevators.append(built)
+        model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
+        watch = Watch({e.id: e.parts.controller for e in elevators}, Notifier(), times.clock, leave_at_once)
+        guard = Guard(elevators, recorder, link, model, metrics, times, watch)
+        link.serve_commands(guard.release)
+        undo.pop_all()
     return guard
+
+
+def open_relays(elevators: Sequence[ElevatorSettings]) -> list[Relay]:
+    """Every relay, released: before anything else that may be refused.
+
+    A pin keeps its level when guard is killed, and opening its relay releases it. One that cannot be opened
+    does not keep the others from being released: its error is raised when all have been tried.
+    """
+    opened: list[Relay] = []
+    failed: LiftguardError | None = None
+    for elevator in elevators:
+        try:
+            opened.append(build_relay(elevator))
+        except LiftguardError as exc:
+            failed = failed or exc
+    if failed is not None:
+        for relay in opened:
+            relay.close()
+        raise failed
+    return opened
 
 
 def make_private(folder: Path) -> None:

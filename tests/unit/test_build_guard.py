@@ -1,0 +1,88 @@
+"""The guard as it is put together: relays are released first; elevators are independent."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import main
+from api.load import load_settings
+from api.settings import ElevatorSettings, Settings
+from hardware.hold import Phase
+from hardware.relay import FakeRelay, Relay
+from tests.support.tiny_world import BLACK, WHITE, tiny_manifest, write_picture
+from tests.support.waiting import eventually
+from vision.errors import ModelError, RelayError
+
+
+def settings_for(folder: Path, **more: Any) -> Settings:
+    """Two elevators: the first camera sees an e-bike all the time, the second an empty car."""
+    overrides: dict[str, Any] = {"data_dir": str(folder / "var"), "detector.threads": 1, **more}
+    for number, level in enumerate((WHITE, BLACK)):
+        pictures = folder / f"car-{number}"
+        pictures.mkdir()
+        for picture in range(3):
+            write_picture(pictures / f"{picture}.png", level)
+        overrides |= {
+            f"elevators.{number}.id": f"car-{number}",
+            f"elevators.{number}.camera.source": str(pictures),
+            f"elevators.{number}.camera.loop": True,
+        }
+    overrides["detector.manifest"] = str(tiny_manifest(folder / "model"))
+    return load_settings(env={}, overrides=overrides)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeRelay]:
+    """The relays that were opened, by elevator."""
+    relays: dict[str, FakeRelay] = {}
+
+    def build(elevator: ElevatorSettings) -> Relay:
+        if elevator.name == "broken":
+            raise RelayError("told to fail")
+        relays[elevator.id] = FakeRelay()
+        return relays[elevator.id]
+
+    monkeypatch.setattr(main, "build_relay", build)
+    return relays
+
+
+def test_a_refused_model_does_not_keep_a_relay_from_being_released(
+    tmp_path: Path, opened: dict[str, FakeRelay]
+) -> None:
+    settings = settings_for(tmp_path)
+    (tmp_path / "model" / "weights" / "tiny.onnx").write_bytes(b"altered")
+    with pytest.raises(ModelError, match="sha256"):
+        main.build_guard(settings)
+    assert set(opened) == {"car-0", "car-1"}
+
+
+def test_a_relay_that_cannot_be_opened_does_not_keep_the_others(
+    tmp_path: Path, opened: dict[str, FakeRelay]
+) -> None:
+    settings = settings_for(tmp_path, **{"elevators.0.name": "broken"})
+    with pytest.raises(RelayError, match="told to fail"):
+        main.build_guard(settings)
+    assert set(opened) == {"car-1"}
+    assert opened["car-1"].closed
+
+
+def test_two_elevators_hold_each_for_itself(tmp_path: Path, opened: dict[str, FakeRelay]) -> None:
+    guard = main.build_guard(settings_for(tmp_path))
+    guard.start()
+    try:
+
+        def phases() -> list[Phase]:
+            guard.turn(time.monotonic())
+            return [elevator.phase for elevator in guard.state().elevators]
+
+        eventually(lambda: phases() == [Phase.HOLDING, Phase.IDLE], 60.0, phases)
+        assert opened["car-0"].energised
+        assert not opened["car-1"].energised
+    finally:
+        guard.stop()
+    assert [relay.energised for relay in opened.values()] == [False, False]
+    assert opened["car-1"].states == [False]
