@@ -152,10 +152,10 @@ class Elevator:
             false_pre_holds=self.parts.book.false_pre_holds,
         )
 
-    def live(self) -> tuple[LiveFrameInfo, Observation] | None:
-        """The newest picture looked at and what was seen in it, or None before the first."""
+    def live(self, sent: int | None = None) -> tuple[LiveFrameInfo, Observation] | None:
+        """The newest picture looked at and what was seen in it; None if there is none but number ``sent``."""
         seen = self._newest
-        if seen is None:
+        if seen is None or seen.frame.seq == sent:
             return None
         height, width = seen.frame.image.shape[:2]
         blocked = {s.track_id for s in seen.presence.sightings}
@@ -222,9 +222,8 @@ class Elevator:
         while not self._stop.is_set():
             try:
                 looked = self._look()
-            except (
-                Exception
-            ):  # top of a loop that must go on: nothing seen means a stale presence, so release
+            except Exception:
+                # The loop must go on; with nothing seen the presence goes stale and the door is let go.
                 self._metrics.vision_errors.labels(self.id).inc()
                 if not failing:
                     log.exception(

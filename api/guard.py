@@ -107,12 +107,15 @@ class Guard:
             elevator.flush()
             self._send_picture(elevator)
         phases = tuple(e.parts.controller.state.decision.phase for e in self._elevators)
-        if phases != self._phases or now_s >= self._due_state_s:
-            self._phases, self._due_state_s = phases, now_s + STATE_S
-            self._link.publish_state(self.state())
-        if now_s >= self._due_metrics_s:
+        tell_metrics = now_s >= self._due_metrics_s
+        if phases == self._phases and now_s < self._due_state_s and not tell_metrics:
+            return
+        state = self.state()  # once for both: it takes percentiles of every stage
+        self._phases, self._due_state_s = phases, now_s + STATE_S
+        self._link.publish_state(state)
+        if tell_metrics:
             self._due_metrics_s = now_s + METRICS_S
-            self._link.publish_metrics(self._metrics.text(self.state(), self._recorder.lost))
+            self._link.publish_metrics(self._metrics.text(state, self._recorder.lost))
 
     def state(self) -> GuardState:
         """Everything about this moment."""
@@ -144,8 +147,8 @@ class Guard:
     def _send_picture(self, elevator: Elevator) -> None:
         if not self._link.frames_wanted(elevator.id):
             return
-        live = elevator.live()
-        if live is None or self._sent.get(elevator.id) == live[0].seq:
+        live = elevator.live(self._sent.get(elevator.id))
+        if live is None:
             return
         info, seen = live
         self._sent[elevator.id] = info.seq

@@ -219,7 +219,6 @@ def test_a_provider_that_is_not_there_is_named_with_those_that_are(
         OnnxDetector(entry_for(write_model(tmp_path, HEAD)), tmp_path, providers=providers)
 
 
-@pytest.mark.skipif(not load_manifest().models, reason="no weights are shipped yet")
 def test_the_shipped_model_keeps_the_contract() -> None:
     manifest = load_manifest()
     detector = OnnxDetector(manifest.get(), manifest.weights_dir)

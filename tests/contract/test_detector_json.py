@@ -322,7 +322,6 @@ def test_lines_come_as_pictures_are_done(tmp_path: Path) -> None:
     assert lines_before == [0, 1, 2]
 
 
-@pytest.mark.skipif(not load_manifest().models, reason="no weights are shipped yet")
 def test_the_shipped_model_writes_the_same_format(tmp_path: Path) -> None:
     manifest = load_manifest()
     detector = OnnxDetector(manifest.get(), manifest.weights_dir)
