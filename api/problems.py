@@ -26,6 +26,8 @@ TITLES: Final = {
     "release-refused": "Guard did not let the door go",
     "store-failing": "The store of events cannot be used",
     "too-many-viewers": "Too many people are looking",
+    "not-signed-in": "Nobody is signed in",
+    "not-allowed": "This account may not do that",
     "bad-request": "The request is not valid",
     "forbidden-host": "This host name is not allowed",
     "forbidden-origin": "This request came from another site",

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Path
 from starlette.requests import HTTPConnection
 
+from api.accounts.audit import Audit, LogAudit
 from api.live import ElevatorState, GuardState
 from api.problems import ProblemError
 from api.store import Store
@@ -62,6 +63,7 @@ class Parts:
     store: Store
     link: Link
     version: str
+    audit: Audit = field(default_factory=LogAudit)
     metrics: WebMetrics = field(default_factory=WebMetrics)
     max_pictures: int = 16
     max_streams: int = 32
