@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do. Every route that shows or changes something names the right it needs."""
+"""Who is asking, and what they may do. Every route that shows or changes something names its right."""
 
 from __future__ import annotations
 

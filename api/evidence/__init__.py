@@ -1,1 +1,1 @@
-"""Evidence files of events: clips and pictures, how long they are kept, whether they are whole, who may see them."""
+"""Evidence files of events: how they are kept, whether they are whole, who may see them."""

@@ -8,12 +8,13 @@ from typing import Final, Literal, TypeAlias, get_args
 
 FileKind: TypeAlias = Literal["clip", "snapshot", "snapshot_boxes", "thumbnail", "tamper"]
 """clip: fragmented MP4, one per segment. snapshot: JPEG of the most convincing frame as the camera saw it;
-snapshot_boxes: the same with boxes. thumbnail: small animated WebP. tamper: JPEG of a covered or turned camera."""
+snapshot_boxes: the same with boxes. thumbnail: small animated WebP. tamper: JPEG of a covered or turned
+camera."""
 
 FileState: TypeAlias = Literal["writing", "stored", "repaired", "failed", "evicted", "missing", "damaged"]
-"""writing: under its temporary name. stored: whole, synced, hashed. repaired: cut short by a crash, plays up to
-there. failed: could not be made; ``reason`` says why. evicted: deleted by retention. missing: not where the
-store says. damaged: its hash is not the stored one; never served."""
+"""writing: under its temporary name. stored: whole, synced, hashed. repaired: cut short by a crash, plays up
+to there. failed: could not be made; ``reason`` says why. evicted: deleted by retention. missing: not where
+the store says. damaged: its hash is not the stored one; never served."""
 
 FILE_KINDS: Final[tuple[str, ...]] = get_args(FileKind)
 FILE_STATES: Final[tuple[str, ...]] = get_args(FileState)
