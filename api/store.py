@@ -7,7 +7,7 @@ committed and synced to the disk. Every failure is a `StorageError` that says wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
@@ -264,6 +264,14 @@ class Store:
     def _writing(self, doing: str) -> Iterator[Session]:
         with storage_errors(self._where, doing), Session(self._writer) as session, session.begin():
             yield session
+
+    def reading(self, doing: str) -> AbstractContextManager[Session]:
+        """For the other areas of the store: a session to read with. ``doing`` completes 'could not …'."""
+        return self._reading(doing)
+
+    def writing(self, doing: str) -> AbstractContextManager[Session]:
+        """For the other areas of the store: a session in one transaction, committed at the end."""
+        return self._writing(doing)
 
     def _row(self, session: Session, event_id: str) -> EventRow:
         row = session.get(EventRow, event_id)

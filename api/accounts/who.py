@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import Depends
+from starlette.exceptions import WebSocketException
 from starlette.requests import HTTPConnection
 
 from api.problems import ProblemError
@@ -42,20 +43,52 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
 """What each role may do."""
 
 
+BOX_WIDE: Final = frozenset({Right.CONFIGURE, Right.MANAGE_USERS, Right.SEE_AUDIT})
+"""Rights over the whole box: whoever may do something only at some elevators never has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Rights, and the elevators where they are held."""
+
+    rights: frozenset[Right]
+    elevators: frozenset[str] | None  # None: all of them
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who is asking: a person or a program."""
 
     id: str  # lasting; what the audit trail names
     name: str  # for people
-    rights: frozenset[Right]
-    elevators: frozenset[str] | None = None  # None: all of them
+    rights: frozenset[Right]  # all that is held anywhere
+    elevators: frozenset[str] | None = None  # where anything is held; None: all of them
+    held: tuple[Held, ...] = ()  # which right where; empty: every right at all of `elevators`
+
+    @classmethod
+    def of(cls, id_: str, name: str, held: Iterable[Held]) -> Actor:
+        """An actor who holds different rights at different elevators."""
+        kept = tuple(h if h.elevators is None else Held(h.rights - BOX_WIDE, h.elevators) for h in held)
+        kept = tuple(h for h in kept if h.rights and h.elevators != frozenset())
+        rights: frozenset[Right] = frozenset().union(*(h.rights for h in kept))
+        return cls(id_, name, rights, _everywhere(kept), kept)
 
     def may(self, right: Right, elevator_id: str | None = None) -> bool:
-        """Whether this actor has the right, and for this elevator if one is named."""
-        return right in self.rights and (
-            self.elevators is None or elevator_id is None or elevator_id in self.elevators
-        )
+        """Whether this actor has the right: at this elevator if one is named, else at any."""
+        where = self.where(right)
+        return where is None or (bool(where) if elevator_id is None else elevator_id in where)
+
+    def where(self, right: Right) -> frozenset[str] | None:
+        """The elevators at which this actor has the right. None: all of them."""
+        held = self.held or (Held(self.rights, self.elevators),)
+        return _everywhere(tuple(h for h in held if right in h.rights))
+
+
+def _everywhere(held: tuple[Held, ...]) -> frozenset[str] | None:
+    places = [h.elevators for h in held]
+    if None in places:
+        return None
+    return frozenset().union(*(place for place in places if place is not None))
 
 
 NOT_SET_UP: Final = Actor("not-set-up", "local user", _MANAGER - {Right.SEE_ORIGINALS}, elevators=None)
@@ -86,6 +119,9 @@ def check(actor: Actor, right: Right, elevator_id: str | None = None) -> None:
         raise ProblemError(403, "not-allowed", f"{actor.name} has no right to {right.value}{where}")
 
 
+_NEEDED: Final[dict[Callable[..., object], Right]] = {}
+
+
 def needs(right: Right) -> Callable[[HTTPConnection], Actor]:
     """A dependency: the actor, who has this right. Routes that name an elevator `check` it too.
 
@@ -93,8 +129,19 @@ def needs(right: Right) -> Callable[[HTTPConnection], Actor]:
     """
 
     def checked(connection: HTTPConnection) -> Actor:
-        actor = actor_of(connection)
-        check(actor, right)
+        try:
+            actor = actor_of(connection)
+            check(actor, right)
+        except ProblemError as exc:
+            if connection.scope["type"] == "websocket":
+                raise WebSocketException(1008, exc.problem.title) from exc
+            raise
         return actor
 
+    _NEEDED[checked] = right
     return checked
+
+
+def right_of(dependency: Callable[..., object]) -> Right | None:
+    """The right that a dependency made by `needs` asks for: what a test looks for on every route."""
+    return _NEEDED.get(dependency)

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import api.accounts.tables  # noqa: F401  - known to `Base` from here on
 from api.tables import Base
 
 context.configure(
