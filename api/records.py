@@ -20,6 +20,15 @@ hands off; blind: the camera was lost. stopped: guard was shut down in order. in
 closing the event (power, crash)."""
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
 
+Verdict = Literal["confirmed", "false_alarm", "unsure"]
+"""What a person said of an event. confirmed: there was an e-bike in the way."""
+VERDICTS: Final[tuple[str, ...]] = get_args(Verdict)
+VerdictReason = Literal[
+    "bicycle", "kick_scooter", "stroller", "wheelchair", "person", "object", "reflection", "picture", "other"
+]
+"""What a false alarm was: what stood there instead, a reflection or screen, a bad picture, something else."""
+VERDICT_REASONS: Final[tuple[str, ...]] = get_args(VerdictReason)
+
 
 def new_event_id() -> str:
     """A new UUIDv7 (RFC 9562) in canonical text form: unique, and sorts by the time it was made."""
@@ -90,6 +99,26 @@ class Event:
     model_sha256: str
     rules_version: str
     software_version: str
+    duration_s: float | None = None  # ended_at - started_at
+    verdict: str | None = None  # one of `VERDICTS`; None: nobody has judged it
+    verdict_reason: str | None = None  # one of `VERDICT_REASONS`, of a false alarm
+    note: str = ""
+    labels: tuple[str, ...] = ()
+    locked: bool = False  # its evidence is never evicted
+    reviewed_by: str | None = None  # id of the actor
+    reviewed_at: datetime | None = None
+    review_version: int = 0  # +1 with every review
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What people say of an event."""
+
+    verdict: Verdict | None = None
+    verdict_reason: VerdictReason | None = None
+    note: str = ""
+    labels: tuple[str, ...] = ()
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +155,15 @@ class PreHold:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in the list of events, newest first. What follows it is older."""
+    """A place in the list of events, newest first. What follows it is older, or newer if ``newer`` is set."""
 
     started_at: datetime
     id: str
+    newer: bool = False
 
     def encode(self) -> str:
         """Opaque text for a web address."""
-        raw = f"{self.started_at.astimezone(UTC).isoformat()}|{self.id}"
+        raw = f"{self.started_at.astimezone(UTC).isoformat()}|{self.id}{'|newer' * self.newer}"
         return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
     @classmethod
@@ -141,18 +171,19 @@ class Cursor:
         """Raises: ValueError if the text was not made by `encode`."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
-            at_text, id_ = raw.split("|")
+            at_text, id_, *more = raw.split("|")
             at = datetime.fromisoformat(at_text)
         except (ValueError, binascii.Error, UnicodeDecodeError) as exc:
             raise ValueError("this cursor was not given out by this API; start again without one") from exc
-        if at.tzinfo is None or not 0 < len(id_) <= 36:
+        if at.tzinfo is None or not 0 < len(id_) <= 36 or more not in ([], ["newer"]):
             raise ValueError("this cursor was not given out by this API; start again without one")
-        return cls(at, id_)
+        return cls(at, id_, bool(more))
 
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Events, newest first, and where the next page begins (None: that was all)."""
+    """Events, newest first, and where the pages beside it begin (None: there is none)."""
 
     events: tuple[Event, ...]
-    next: Cursor | None
+    next: Cursor | None  # older ones
+    previous: Cursor | None = None  # newer ones

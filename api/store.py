@@ -6,25 +6,17 @@ committed and synced to the disk. Every failure is a `StorageError` that says wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, fields
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, and_, func, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
+from api.event_search import MAX_PAGE, EventFilter
+from api.evidence.file_store import FileStore
 from api.records import (
-    Cursor,
-    Event,
     EventEnd,
-    EventPage,
     EventProgress,
     Evidence,
     NewEvent,
@@ -33,74 +25,20 @@ from api.records import (
     PreHold,
     new_event_id,
 )
-from api.storage_engine import WRITE, describe, open_engine, storage_errors
+from api.review_store import ReviewStore
 from api.tables import EventRow, EvidenceRow, PhaseChangeRow, PreHoldRow
-from vision.errors import RefusedWriteError, StorageError
 
-__all__ = ["Store", "new_event_id"]
+__all__ = ["MAX_PAGE", "EventFilter", "Store", "new_event_id"]
 
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
-MAX_PAGE: Final = 200
 MAX_EVIDENCE: Final = 5000  # rows given back for one event: over 8 minutes at 10 frames per second
-_EVENT_FIELDS: Final = tuple(f.name for f in fields(Event))
 
 
-class Store:
+class Store(ReviewStore, FileStore):
     """Events and what belongs to them. Safe to use from several threads and several processes.
 
-    Args: url is an SQLAlchemy URL, or the path of an SQLite file. busy_timeout_s: how long a write waits for
-    another process that is writing. Raises: StorageError if the address cannot be used.
+    Args: see `StoreBase`. Reading events is in `api.event_search`, reviews in `api.review_store`, evidence
+    files in `api.evidence.file_store`.
     """
-
-    def __init__(self, url: str | Path, *, busy_timeout_s: float = 5.0) -> None:
-        self._engine: Engine = open_engine(url, busy_timeout_s)
-        self._writer: Engine = self._engine.execution_options(**{WRITE: True})
-        self._where = describe(self._engine)
-
-    @property
-    def where(self) -> str:
-        """The file, or the address without its password."""
-        return self._where
-
-    def close(self) -> None:
-        """Close every connection. Idempotent."""
-        self._engine.dispose()
-
-    # --- schema -----------------------------------------------------------------------------------------
-
-    def migrate(self) -> None:
-        """Bring the schema up to this program's. Several processes may call it at once.
-
-        Raises: StorageError if the database is newer than this program, or cannot be written.
-        """
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        config.set_main_option("path_separator", "os")
-        if self._engine.url.get_backend_name() == "sqlite" and self._engine.url.database:
-            with storage_errors(self._where, "make the folder of the store"):
-                Path(self._engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        with storage_errors(self._where, "prepare the tables"), self._writer.begin() as connection:
-            heads = set(MigrationContext.configure(connection).get_current_heads())
-            if heads - known:
-                raise StorageError(
-                    f"the store {self._where} was written by a newer Liftguard (schema "
-                    f"{', '.join(sorted(heads - known))}); install that version again, or restore a backup"
-                )
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-
-    def check(self) -> None:
-        """Raises: StorageError unless the store can be read now."""
-        with self._reading("read the events") as session:
-            session.execute(select(EventRow.id).limit(1)).first()
-
-    def integrity_check(self) -> str:
-        """What SQLite's own check says; ``"ok"`` when all is well, and always on other databases."""
-        if self._engine.url.get_backend_name() != "sqlite":
-            return "ok"
-        with self._reading("check the file") as session:
-            return "; ".join(str(row[0]) for row in session.execute(text("PRAGMA integrity_check")))
 
     # --- writing ----------------------------------------------------------------------------------------
 
@@ -148,6 +86,7 @@ class Store:
             row = self._row(session, event_id)
             row.ended_at, row.last_seen_at, row.outcome = end.ended_at, end.last_seen_at, end.outcome
             row.hold_s, row.pulses, row.score = end.hold_s, end.pulses, end.score
+            row.duration_s = (end.ended_at - row.started_at).total_seconds()
 
     def close_interrupted(self) -> int:
         """End every open event with outcome "interrupted" at the time it was last seen. Returns: how many.
@@ -160,6 +99,7 @@ class Store:
             rows = session.scalars(select(EventRow).where(EventRow.ended_at.is_(None))).all()
             for row in rows:
                 row.ended_at, row.outcome = row.last_seen_at, outcome
+                row.duration_s = (row.last_seen_at - row.started_at).total_seconds()
             return len(rows)
 
     def add_phase_change(self, change: PhaseChange) -> None:
@@ -173,49 +113,6 @@ class Store:
             session.add(PreHoldRow(**asdict(pre_hold)))
 
     # --- reading ----------------------------------------------------------------------------------------
-
-    def events(
-        self,
-        limit: int = 50,
-        before: Cursor | None = None,
-        *,
-        elevator_id: str | None = None,
-        outcome: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> EventPage:
-        """A page of events, newest first.
-
-        Args: limit: 1 to 200. before: the ``next`` of the page before this one. outcome: one of `OUTCOMES`,
-        or "open". since (inclusive) and until (exclusive) bound ``started_at``.
-        """
-        if not 1 <= limit <= MAX_PAGE:
-            raise ValueError(f"limit must be 1 to {MAX_PAGE}; got {limit}")
-        query = select(EventRow).order_by(EventRow.started_at.desc(), EventRow.id.desc()).limit(limit + 1)
-        if before is not None:
-            same = and_(EventRow.started_at == before.started_at, EventRow.id < before.id)
-            query = query.where(or_(EventRow.started_at < before.started_at, same))
-        if elevator_id is not None:
-            query = query.where(EventRow.elevator_id == elevator_id)
-        if outcome is not None:
-            query = query.where(
-                EventRow.ended_at.is_(None) if outcome == "open" else EventRow.outcome == outcome
-            )
-        if since is not None:
-            query = query.where(EventRow.started_at >= since)
-        if until is not None:
-            query = query.where(EventRow.started_at < until)
-        with self._reading("list events") as session:
-            found = [_event(row) for row in session.scalars(query)]
-        page = tuple(found[:limit])
-        more = len(found) > limit
-        return EventPage(page, Cursor(page[-1].started_at, page[-1].id) if more else None)
-
-    def event(self, event_id: str) -> Event | None:
-        """One event, or None if there is no such event."""
-        with self._reading("read an event") as session:
-            row = session.get(EventRow, event_id)
-            return None if row is None else _event(row)
 
     def evidence(self, event_id: str) -> tuple[Evidence, ...]:
         """What frames said of an event, in time order, at most 5000 rows."""
@@ -252,35 +149,3 @@ class Store:
         )
         with self._reading("count false pre-holds") as session:
             return session.scalar(query) or 0
-
-    # --- inside -----------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _reading(self, doing: str) -> Iterator[Session]:
-        with storage_errors(self._where, doing), Session(self._engine) as session:
-            yield session
-
-    @contextmanager
-    def _writing(self, doing: str) -> Iterator[Session]:
-        with storage_errors(self._where, doing), Session(self._writer) as session, session.begin():
-            yield session
-
-    def reading(self, doing: str) -> AbstractContextManager[Session]:
-        """For the other areas of the store: a session to read with. ``doing`` completes 'could not …'."""
-        return self._reading(doing)
-
-    def writing(self, doing: str) -> AbstractContextManager[Session]:
-        """For the other areas of the store: a session in one transaction, committed at the end."""
-        return self._writing(doing)
-
-    def _row(self, session: Session, event_id: str) -> EventRow:
-        row = session.get(EventRow, event_id)
-        if row is None:
-            raise RefusedWriteError(
-                f"there is no event {event_id} in {self._where}; was its start not stored?"
-            )
-        return row
-
-
-def _event(row: EventRow) -> Event:
-    return Event(**{name: getattr(row, name) for name in _EVENT_FIELDS})

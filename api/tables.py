@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     DateTime,
@@ -18,7 +19,9 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    Text,
     TypeDecorator,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -56,6 +59,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite counts up by itself only in a column of type INTEGER."""
+WordType = String(64).with_variant(String(64, collation="C"), "postgresql")
+"""Words in order of code points on both, whatever language the database speaks: prefixes are ranges of it."""
 
 
 class Base(DeclarativeBase):
@@ -88,12 +93,43 @@ class EventRow(Base):
     model_sha256: Mapped[str] = mapped_column(String(64))
     rules_version: Mapped[str] = mapped_column(String(64))
     software_version: Mapped[str] = mapped_column(String(64))
+    duration_s: Mapped[float | None] = mapped_column(Float())
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    verdict_reason: Mapped[str | None] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(Text(), default="", server_default="")
+    labels: Mapped[list[str]] = mapped_column(JSON(), default=list, server_default="[]")
+    locked: Mapped[bool] = mapped_column(Boolean(), default=False, server_default=false())
+    reviewed_by: Mapped[str | None] = mapped_column(String(64))
+    reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    review_version: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
 
     __table_args__ = (
         Index("ix_events_started_at_id", "started_at", "id"),
         Index("ix_events_elevator_id_started_at_id", "elevator_id", "started_at", "id"),
+        Index("ix_events_class_name_started_at_id", "class_name", "started_at", "id"),
+        Index("ix_events_outcome_started_at_id", "outcome", "started_at", "id"),
+        Index("ix_events_verdict_started_at_id", "verdict", "started_at", "id"),
+        Index("ix_events_locked_started_at_id", "locked", "started_at", "id"),
         Index("ix_events_ended_at", "ended_at"),
+        Index("ix_events_duration_s", "duration_s"),
     )
+
+
+class EventWordRow(Base):
+    """A word of an event's note, or one of its labels (`api.event_words`), to find the event by.
+
+    It carries ``started_at`` so that one index gives the events with a word already in order of time.
+    """
+
+    __tablename__ = "event_words"
+
+    word: Mapped[str] = mapped_column(WordType, primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime(), primary_key=True)
+    event_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("events.id", ondelete="CASCADE"), primary_key=True
+    )
+
+    __table_args__ = (Index("ix_event_words_event_id", "event_id"), {"sqlite_with_rowid": False})
 
 
 class EvidenceRow(Base):

@@ -31,3 +31,7 @@ class RefusedWriteError(StorageError):
 
 class LinkError(LiftguardError, ConnectionError):
     """The local link between guard and web does not answer."""
+
+
+class ConflictError(LiftguardError, ValueError):
+    """Somebody else changed it meanwhile. Read it again, then decide."""

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import api.accounts.tables  # noqa: F401  - known to `Base` from here on
+import api.accounts.tables
+import api.evidence.tables  # noqa: F401
 from api.tables import Base
 
 context.configure(

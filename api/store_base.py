@@ -1,0 +1,132 @@
+"""What every part of the store stands on: the database, its schema, and transactions with clear errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import Function
+
+from api.storage_engine import WRITE, describe, open_engine, storage_errors
+from api.tables import EventRow
+from vision.errors import RefusedWriteError, StorageError
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+class StoreBase:
+    """A database with Liftguard's tables. Safe to use from several threads and several processes.
+
+    Each area of the store (events, evidence files, reviews, …) is a class on top of this one, and `api.store`
+    puts them together; a program that needs one area only may open that one alone.
+
+    Args: url is an SQLAlchemy URL, or the path of an SQLite file. busy_timeout_s: how long a write waits for
+    another process that is writing. Raises: StorageError if the address cannot be used.
+    """
+
+    def __init__(self, url: str | Path, *, busy_timeout_s: float = 5.0) -> None:
+        self._engine: Engine = open_engine(url, busy_timeout_s)
+        self._writer: Engine = self._engine.execution_options(**{WRITE: True})
+        self._where = describe(self._engine)
+
+    @property
+    def where(self) -> str:
+        """The file, or the address without its password."""
+        return self._where
+
+    @property
+    def is_sqlite(self) -> bool:
+        """The database is a file of this machine; otherwise it is PostgreSQL."""
+        return self._engine.url.get_backend_name() == "sqlite"
+
+    def close(self) -> None:
+        """Close every connection. Idempotent."""
+        self._engine.dispose()
+
+    def migrate(self) -> None:
+        """Bring the schema up to this program's. Several processes may call it at once.
+
+        Raises: StorageError if the database is newer than this program, or cannot be written.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        if self.is_sqlite and self._engine.url.database:
+            with storage_errors(self._where, "make the folder of the store"):
+                Path(self._engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        with storage_errors(self._where, "prepare the tables"), self._writer.begin() as connection:
+            if not self.is_sqlite:  # SQLite's write lock is taken already; see `open_engine`
+                connection.execute(select(_lock(MIGRATION_LOCK)))
+            heads = set(MigrationContext.configure(connection).get_current_heads())
+            if heads - known:
+                raise StorageError(
+                    f"the store {self._where} was written by a newer Liftguard (schema "
+                    f"{', '.join(sorted(heads - known))}); install that version again, or restore a backup"
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check(self) -> None:
+        """Raises: StorageError unless the store can be read now."""
+        with self._reading("read the events") as session:
+            session.execute(select(EventRow.id).limit(1)).first()
+
+    def integrity_check(self) -> str:
+        """What SQLite's own check says; ``"ok"`` when all is well, and always on other databases."""
+        if not self.is_sqlite:
+            return "ok"
+        with self._reading("check the file") as session:
+            return "; ".join(str(row[0]) for row in session.execute(text("PRAGMA integrity_check")))
+
+    @contextmanager
+    def _reading(self, doing: str) -> Iterator[Session]:
+        """A session to read with. ``doing`` completes 'could not …' in an error."""
+        with storage_errors(self._where, doing), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[Session]:
+        """A session in one transaction, committed at the end."""
+        with storage_errors(self._where, doing), Session(self._writer) as session, session.begin():
+            yield session
+
+    def reading(self, doing: str) -> AbstractContextManager[Session]:
+        """For the other areas of the store: a session to read with. ``doing`` completes 'could not …'."""
+        return self._reading(doing)
+
+    def writing(self, doing: str) -> AbstractContextManager[Session]:
+        """For the other areas of the store: a session in one transaction, committed at the end."""
+        return self._writing(doing)
+
+    def _alone(self, session: Session, number: int) -> None:
+        """Wait until no other transaction holds the lock ``number``; hold it until this one ends.
+
+        On SQLite a writer is alone anyway.
+        """
+        if not self.is_sqlite:
+            session.execute(select(_lock(number)))
+
+    def _row(self, session: Session, event_id: str) -> EventRow:
+        row = session.get(EventRow, event_id)
+        if row is None:
+            raise RefusedWriteError(
+                f"there is no event {event_id} in {self._where}; was its start not stored?"
+            )
+        return row
+
+
+MIGRATION_LOCK: Final = 0x4C_47_00_01
+"""PostgreSQL advisory locks are plain numbers that programs agree on; ours begin with "LG"."""
+
+
+def _lock(number: int) -> Function[None]:
+    return func.pg_advisory_xact_lock(number)
