@@ -26,6 +26,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.about import version
+from api.doors import build_contacts
 from api.link import LIVE, socket_address
 from api.load import find_config, load_settings
 from api.main import build_detector, build_source, check_port
@@ -33,8 +34,11 @@ from api.outputs import no_player, speaks
 from api.relays import build_board, build_inputs, build_relay
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
+from api.times import utc_now
 from api.wiring import inputs_are_simulated, relay_is_simulated, relay_name
+from hardware.door_contacts import LOOK_S
 from hardware.prompts import Prompts, shipped
+from hardware.schedule import Schedule
 from hardware.voice import find_player
 from vision.errors import LiftguardError, StorageError
 from vision.sources import redact
@@ -187,6 +191,10 @@ def _relays(settings: Settings) -> Iterator[Finding]:
     yield from _each(settings, "relay", _relay)
     wired = settings.model_copy(update={"elevators": tuple(e for e in settings.elevators if e.inputs.wired)})
     yield from _each(wired, "inputs", _inputs)
+    shown = tuple(e for e in settings.elevators if e.inputs.door_wired)
+    yield from _each(settings.model_copy(update={"elevators": shown}), "door", _door)
+    timed = tuple(e for e in settings.elevators if e.schedule.off)
+    yield from _each(settings.model_copy(update={"elevators": timed}), "schedule", _schedule)
 
 
 def _relay(elevator: ElevatorSettings) -> Said:
@@ -220,6 +228,30 @@ def _inputs(elevator: ElevatorSettings) -> Said:
     if opened:
         return "warn", f"{wired}; {' and '.join(opened)} open: the door is not held until closed"
     return "ok", f"{wired}; all closed, nothing inhibits"
+
+
+def _door(elevator: ElevatorSettings) -> Said:
+    contacts = build_contacts(elevator, time.monotonic)
+    if contacts is None:
+        return "warn", "simulated: no door or floor contact is read"
+    until_s = time.monotonic() + 2 * elevator.inputs.settle_s + LOOK_S
+    try:
+        while time.monotonic() < until_s:
+            now = contacts.look()
+            time.sleep(LOOK_S)
+    finally:
+        contacts.close()
+    said = f"door {now.position}, floor {'not known' if now.floor is None else now.floor}"
+    return ("warn", f"{said}; {now.detail}") if now.detail else ("ok", said)
+
+
+def _schedule(elevator: ElevatorSettings) -> Said:
+    schedule, now = Schedule.parse(elevator.schedule.off, elevator.schedule.time_zone), utc_now()
+    local = now.astimezone(schedule.zone)
+    said = f"it is {local:%a %H:%M} ({local.tzname()}); not held {', '.join(elevator.schedule.off)}"
+    if not schedule.credible(now):
+        return "fail", f"{said}: the clock cannot be right, so no door is held until it is set"
+    return "ok", f"{said}: {'off' if schedule.off(now) else 'at work'} now"
 
 
 def _voices(settings: Settings) -> Iterator[Finding]:

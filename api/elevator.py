@@ -48,7 +48,7 @@ STAGES: Final = {
 
 
 class Door(Protocol):
-    """Something that knows how its door stands: the simulated elevator, later the inputs."""
+    """Something that knows how its door stands: the door contacts, or the simulated elevator."""
 
     def door(self) -> DoorState: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102

@@ -18,7 +18,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from hardware.hold import Phase
 from vision.types import SourceState
 
-DoorPosition = Literal["open", "opening", "closing", "closed", "protective_stop"]
+DoorPosition = Literal[
+    "open", "opening", "closing", "closed", "protective_stop", "moving", "fault", "unknown"
+]
+"""The simulated elevator gives the first five; contacts give open, closed and the last three."""
 
 _NOT_IN_A_LINE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories: control characters, halves of characters, line and paragraph separators."""
@@ -68,10 +71,13 @@ class CameraState(_Live):
 class DoorState(_Live):
     """The door as the inputs or the simulated elevator report it."""
 
-    position: DoorPosition
-    opening: float = Field(ge=0, le=1, description="0 closed, 1 fully open")
-    floor: int
+    position: DoorPosition = Field(
+        description="moving: between its limits, direction not known; fault: see detail; unknown: no contact"
+    )
+    opening: float | None = Field(None, ge=0, le=1, description="0 closed, 1 fully open; null: not known")
+    floor: int | None = Field(None, description="null: not known")
     simulated: bool
+    detail: str = Field("", description="What is wrong with the contacts; empty if nothing is")
 
 
 class ElevatorState(_Live):

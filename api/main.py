@@ -12,17 +12,18 @@ from pathlib import Path
 
 from api.about import version
 from api.book import EventBook, Identity
+from api.doors import build_door
 from api.elevator import Elevator, Parts
 from api.guard import Guard
 from api.latency import LatencyWindow
 from api.link import GuardLink
-from api.live import DoorState, ModelInfo
+from api.live import ModelInfo
 from api.logs import set_up_logging
 from api.metrics import GuardMetrics
 from api.notify import Notifier
 from api.outputs import build_heartbeat, build_voice
 from api.recorder import Recorder
-from api.relays import build_inputs, build_relay
+from api.relays import build_inputs, build_relay, with_schedule
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.times import WallTime
@@ -31,7 +32,6 @@ from api.wiring import relay_is_simulated
 from hardware.controller import HoldController
 from hardware.hold import HoldRules, Signal
 from hardware.relay import Relay
-from hardware.simulated_elevator import SimulatedElevator
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
@@ -44,23 +44,6 @@ from vision.types import FrameSource
 from vision.zones import Zone
 
 log = logging.getLogger(__name__)
-
-
-class SimulatedDoor:
-    """The simulated elevator as the page shows it."""
-
-    def __init__(self, elevator: SimulatedElevator) -> None:
-        self._elevator = elevator
-        elevator.start()
-
-    def door(self) -> DoorState:
-        """Where the simulated door stands."""
-        now = self._elevator.state
-        return DoorState(position=now.position, opening=now.opening, floor=now.floor, simulated=True)
-
-    def close(self) -> None:
-        """End the simulation."""
-        self._elevator.stop()
 
 
 def build_detector(settings: Settings) -> OnnxDetector:
@@ -239,7 +222,7 @@ def build_elevator(
         simulated=simulated,
     )
     source = build_source(elevator)
-    inputs = build_inputs(elevator, times.clock)
+    inputs = with_schedule(elevator, build_inputs(elevator, times.clock), times.wall)
     slot = PresenceSlot()
     ear: list[Elevator] = []  # the controller needs the listener before the elevator exists
 
@@ -257,7 +240,7 @@ def build_elevator(
         heartbeat=build_heartbeat(elevator, simulated=simulated),
     )
     inputs.watch(controller.wake)
-    door = SimulatedDoor(SimulatedElevator(lambda: relay.energised, times.clock)) if simulated else None
+    door = build_door(elevator, relay, times.clock)
     parts = Parts(
         settings=elevator,
         source=source,

@@ -1,4 +1,4 @@
-"""Puts together what an elevator is wired to: its relay and its inhibiting inputs."""
+"""Puts together what an elevator is wired to: its relay and its inhibiting inputs, with the schedule."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import Any, Final
 
 from api.settings import ElevatorSettings, Settings
+from api.times import WallClock
 from api.wiring import inputs_are_simulated, relay_is_simulated
 from hardware.inputs import GpioInputs, InputReader, NoInputs
 from hardware.relay import Relay
@@ -13,6 +14,7 @@ from hardware.relay_gpio import open_relay, pin_factory
 from hardware.relay_modbus import rtu_board, tcp_board
 from hardware.relay_serial import SerialBoard
 from hardware.relay_worker import Board, RemoteRelay, stale_after
+from hardware.schedule import Schedule, ScheduledInputs
 from vision.errors import LiftguardError
 from vision.types import Clock
 
@@ -97,6 +99,14 @@ def build_inputs(elevator: ElevatorSettings, clock: Clock) -> InputReader:
         for pin in wired.values():
             factory.pin(pin).drive_low()  # closed: a pin in memory would read as a broken wire
     return inputs
+
+
+def with_schedule(elevator: ElevatorSettings, inputs: InputReader, wall: WallClock) -> InputReader:
+    """The inputs, and the times at which this elevator's door is not held."""
+    schedule = elevator.schedule
+    if not schedule.off:
+        return inputs
+    return ScheduledInputs(inputs, Schedule.parse(schedule.off, schedule.time_zone), wall)
 
 
 def let_go_all(settings: Settings) -> int:

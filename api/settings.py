@@ -8,8 +8,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from hardware.door_contacts import FloorCode
 from hardware.hold import HoldRules
 from hardware.prompts import Language, QuietHours
+from hardware.schedule import Schedule
 from hardware.voice import PlayerName
 from vision.types import ZoneKind
 
@@ -134,7 +136,9 @@ DRIVER_KEYS: Final[dict[str, tuple[str | None, frozenset[str]]]] = {
 
 
 class InputSettings(_Table):
-    """Normally closed contacts to ground that inhibit the hold when they open. docs/safety.md says more."""
+    """Contacts to ground. Those of fire service and keys are normally closed and inhibit the hold when they
+    open; those of door and floor are shown and written down, and move nothing. docs/relays.md says more.
+    """
 
     fire_pin: int | None = Field(None, ge=0, le=63, description="Fire service: GPIO (BCM). None: not wired")
     inspection_pin: int | None = Field(None, ge=0, le=63, description="Inspection key: GPIO (BCM), or None")
@@ -142,11 +146,48 @@ class InputSettings(_Table):
     settle_s: float = Field(
         0.2, ge=0.05, le=5, description="A contact must be closed for this long to end its inhibit"
     )
+    door_open_pin: int | None = Field(
+        None, ge=0, le=63, description="Contact closed at the open limit of the door: GPIO (BCM), or None"
+    )
+    door_closed_pin: int | None = Field(
+        None, ge=0, le=63, description="Contact closed at its closed limit; goes with door_open_pin"
+    )
+    floor_pins: tuple[Annotated[int, Field(ge=0, le=63)], ...] = Field(
+        (),
+        max_length=32,
+        description="Floor contacts: GPIO (BCM), lowest floor or least significant bit first. Empty: none",
+    )
+    floor_code: FloorCode = Field(
+        "each", description="each: one contact per floor; binary, bcd, gray: the number of the floor in code"
+    )
+    floors: tuple[Annotated[int, Field(ge=-99, le=999)], ...] = Field(
+        (),
+        max_length=256,
+        description="Floor of each contact, or of each number from 0. Empty: 1, 2, 3…, or the number itself",
+    )
+
+    @model_validator(mode="after")
+    def _door_and_floor_fit(self) -> InputSettings:
+        if (self.door_open_pin is None) is not (self.door_closed_pin is None):
+            raise ValueError("door_open_pin and door_closed_pin go together; set both or neither")
+        if self.floor_code == "each" and self.floors and len(self.floors) != len(self.floor_pins):
+            raise ValueError(
+                f"floors names {len(self.floors)} floors for {len(self.floor_pins)} floor_pins; "
+                "with floor_code 'each' name one per pin"
+            )
+        return self
 
     @property
     def wired(self) -> dict[str, int]:
-        """The inputs that are wired: name and pin."""
+        """The inhibiting inputs that are wired: name and pin."""
         pins = {"fire": self.fire_pin, "inspection": self.inspection_pin, "maintenance": self.maintenance_pin}
+        return {name: pin for name, pin in pins.items() if pin is not None}
+
+    @property
+    def door_wired(self) -> dict[str, int]:
+        """The door and floor contacts that are wired: name and pin."""
+        pins = {"door-open": self.door_open_pin, "door-closed": self.door_closed_pin}
+        pins |= {f"floor contact {number}": pin for number, pin in enumerate(self.floor_pins, 1)}
         return {name: pin for name, pin in pins.items() if pin is not None}
 
 
@@ -169,6 +210,24 @@ class HoldSettings(_Table):
     @model_validator(mode="after")
     def _limits_fit_together(self) -> HoldSettings:
         HoldRules(**self.model_dump())  # its ConfigError is a ValueError: it names the key and the range
+        return self
+
+
+class ScheduleSettings(_Table):
+    """When the door is not held, in local time. Nothing is said or stored then either."""
+
+    off: tuple[str, ...] = Field(
+        (),
+        max_length=32,
+        description="Times such as 'Mon-Fri 07:30-09:00', '22:00-06:00' or 'Sat,Sun'. Empty: always at work",
+    )
+    time_zone: str | None = Field(
+        None, max_length=64, description="Such as Asia/Shanghai. None: the machine's own"
+    )
+
+    @model_validator(mode="after")
+    def _understood(self) -> ScheduleSettings:
+        Schedule.parse(self.off, self.time_zone)  # its ConfigError is a ValueError
         return self
 
 
@@ -235,6 +294,7 @@ class ElevatorSettings(_Table):
     relay: RelaySettings = RelaySettings()
     inputs: InputSettings = InputSettings()
     hold: HoldSettings = HoldSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     voice: VoiceSettings = VoiceSettings()
 
     @field_validator("id")
@@ -330,7 +390,8 @@ class Settings(_Table):
         for elevator in self.elevators:
             relay = f"{elevator.id}: relay"
             uses = [
-                (f"GPIO {pin}", f"{elevator.id}: {name} input") for name, pin in elevator.inputs.wired.items()
+                (f"GPIO {pin}", f"{elevator.id}: {name} input")
+                for name, pin in (elevator.inputs.wired | elevator.inputs.door_wired).items()
             ]
             if elevator.relay.pin is not None:
                 uses.insert(0, (f"GPIO {elevator.relay.pin}", relay))

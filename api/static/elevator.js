@@ -81,15 +81,20 @@ export class Card {
 
   door(door) {
     const text = t(`door.${door ? door.position : "unknown"}`);
-    const floor = door ? t("floor", { n: door.floor }) : "";
+    const known = door && door.floor !== null;
+    const floor = known ? t("floor", { n: door.floor }) : "";
     this.say(".position", floor ? `${text} · ${floor}` : text);
     this.say(".door title", `${t("door")}: ${text}${floor ? `, ${floor}` : ""}`);
-    this.say(".door .floor", door ? String(door.floor) : "–");
-    const shift = (door?.opening ?? 0) * (LEAF - 3); // a sliver stays in sight, as on a real door
+    this.say(".door .floor", known ? String(door.floor) : "–");
+    // Contacts alone do not say how far: while it moves it is drawn half open.
+    const opening = door?.opening ?? (door?.position === "moving" ? 0.5 : 0);
+    this.find(".door-trouble").hidden = !door?.detail;
+    this.find(".door-trouble").title = door?.detail ?? "";
+    const shift = opening * (LEAF - 3); // a sliver stays in sight, as on a real door
     this.find(".door .left").style.transform = `translateX(${-shift}px)`;
     this.find(".door .right").style.transform = `translateX(${shift}px)`;
     this.find(".door").dataset.position = door?.position ?? "unknown";
-    this.find(".door").dataset.opening = (door?.opening ?? 0).toFixed(2);
+    this.find(".door").dataset.opening = opening.toFixed(2);
   }
 
   lamp(which, on) {

@@ -136,6 +136,7 @@ class FakeGuard:
             now = datetime.now(UTC)
             holding = self.phase in {Phase.HOLDING, Phase.SUSPECT}
             position = "open" if self.opening == 1 else "closed" if self.opening == 0 else "closing"
+            door = DoorState(position=position, opening=self.opening, floor=3, simulated=True)
             elevator = make_elevator(
                 phase=self.phase,
                 phase_since=self._phase_since,
@@ -143,10 +144,9 @@ class FakeGuard:
                 voice=self.phase in {Phase.HOLDING, Phase.PAUSED},
                 inhibit_reason="remote_release" if self.phase is Phase.INHIBITED else None,
                 open_event_id=self.event.id if self.event else None,
-                door=DoorState(position=position, opening=self.opening, floor=3, simulated=True),
                 events=self.events,
                 camera=make_elevator().camera.model_copy(update={"state": self.camera}),
-                **self.changes,
+                **{"door": door, **self.changes},
             )
             others = [make_elevator(id="car-2", name="Elevator 2", phase_since=now)] if self.second else []
             self.link.publish_state(make_state(elevator, *others, at=now))

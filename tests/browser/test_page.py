@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from api.live import DoorState
 from api.store import Store
 from api.web import create_app, make_server
 from api.web_link import WebLink
@@ -289,6 +290,24 @@ def test_a_voice_is_shown_only_where_there_is_one(site: Site, page: Page) -> Non
     guard.changes = {"voice_installed": True, "voice_detail": "the player ended with code 1"}
     expect(page.locator(".voice-trouble")).to_be_visible()
     expect(page.locator(".voice-row")).to_be_hidden()  # "On" would not be true
+
+
+def test_a_door_as_its_contacts_tell_it(site: Site, page: Page) -> None:
+    guard = site.start_guard()
+    page.goto(f"{site.base}/?lang=en")
+    guard.changes = {"door": DoorState(position="moving", floor=-1, simulated=False)}
+    expect(page.locator(".position")).to_have_text("Moving · Floor -1")
+    expect(page.locator(".door")).to_have_attribute("data-opening", "0.50")
+    expect(page.locator(".door-trouble")).to_be_hidden()
+    expect(page.locator(".simulated")).to_be_hidden()
+    guard.changes = {"door": DoorState(position="fault", simulated=False, detail="both are closed")}
+    expect(page.locator(".position")).to_have_text("Contacts are not right")
+    expect(page.locator(".door .floor")).to_have_text("–")
+    expect(page.locator(".door-trouble")).to_be_visible()
+    expect(page.locator(".door-trouble")).to_have_attribute("title", "both are closed")
+    guard.changes = {"door": DoorState(position="open", opening=1.0, floor=12, simulated=False)}
+    expect(page.locator(".position")).to_have_text("Open · Floor 12")
+    expect(page.locator(".door-trouble")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 800), (2560, 1440)])

@@ -2,23 +2,29 @@
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from api import doctor, wiring
+from api.doors import build_door
+from api.live import DoorState
 from api.load import load_settings
 from api.main import build_rules
 from api.relays import build_board, build_inputs, build_relay
 from api.settings import ElevatorSettings, Settings
 from api.supervise import banner
+from hardware.door_contacts import DoorContacts
 from hardware.hold import HoldRules, Inputs
 from hardware.inputs import GpioInputs, NoInputs
+from hardware.relay import FakeRelay
 from hardware.relay_gpio import on_raspberry_pi, pin_factory
 from hardware.relay_modbus import ModbusBoard
 from tests.support.relay_boards import LcBoard, ModbusServer
 from tests.support.waiting import eventually
 from vision.errors import ConfigError, RelayError
+from vision.types import Clock
 
 
 def elevator(**relay: Any) -> ElevatorSettings:
@@ -212,3 +218,69 @@ def test_doctor_names_the_contact_that_is_open(monkeypatch: pytest.MonkeyPatch) 
     [_, (check, status, said)] = relay_findings(settings(inputs__fire_pin=5))
     assert (check, status) == ("inputs car-1", "warn")
     assert "fire open" in said
+
+
+def test_contacts_of_door_and_floor_reach_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    factory = pin_factory("mock")
+    monkeypatch.setattr("api.doors.inputs_are_simulated", lambda car: False)
+    monkeypatch.setattr("api.doors.pin_factory", lambda name: factory)
+    car = settings(
+        relay__driver="modbus-tcp",
+        relay__host="h",
+        inputs__settle_s=0.05,
+        inputs__door_open_pin=20,
+        inputs__door_closed_pin=21,
+        inputs__floor_pins=[22, 23],
+    ).elevators[0]
+    door = build_door(car, FakeRelay(), time.monotonic)
+    assert door is not None
+    for pin in (20, 23):
+        factory.pin(pin).drive_low()
+    expected = DoorState(position="open", opening=1.0, floor=2, simulated=False)
+    eventually(lambda: door.door() == expected)
+    factory.pin(21).drive_low()
+    eventually(lambda: door.door().position == "fault")
+    assert (door.door().opening, door.door().floor) == (None, 2)
+    door.close()
+
+
+def test_beside_a_simulated_relay_the_door_is_simulated_and_that_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    car = settings(relay__driver="simulated", inputs__floor_pins=[5]).elevators[0]
+    door = build_door(car, FakeRelay(), time.monotonic)
+    assert door is not None
+    assert door.door().simulated
+    assert "no door or floor contact is read" in caplog.text
+    door.close()
+
+
+def test_no_contacts_no_door() -> None:
+    assert build_door(elevator(driver="modbus-tcp", host="h"), FakeRelay(), time.monotonic) is None
+
+
+def test_doctor_tells_door_floor_and_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    factory = pin_factory("mock")
+
+    def contacts(car: ElevatorSettings, clock: Clock) -> DoorContacts:
+        made = DoorContacts(door=(20, 21), floor=(22,), settle_s=0.05, pin_factory=factory, clock=clock)
+        for pin in (20, 22):
+            factory.pin(pin).drive_low()
+        return made
+
+    monkeypatch.setattr("api.doctor.build_contacts", contacts)
+    config = settings(
+        inputs__settle_s=0.05,
+        inputs__door_open_pin=20,
+        inputs__door_closed_pin=21,
+        inputs__floor_pins=[22],
+        schedule__off=["Sat"],
+        schedule__time_zone="UTC",
+    )
+    monkeypatch.setattr("api.doctor.utc_now", lambda: datetime(2026, 3, 7, 12, tzinfo=UTC))
+    assert relay_findings(config)[1:] == [
+        ("door car-1", "ok", "door open, floor 1"),
+        ("schedule car-1", "ok", "it is Sat 12:00 (UTC); not held Sat: off now"),
+    ]
+    monkeypatch.setattr("api.doctor.utc_now", lambda: datetime(1970, 1, 1, tzinfo=UTC))
+    assert relay_findings(config)[2][1] == "fail"
