@@ -20,27 +20,38 @@ import cv2
 import numpy as np
 
 from datasets.boxes import Sample, read_yolo, yolo_text
+from datasets.ceiling import scene
 from datasets.composite import OUT_PX, Rng, fit, place, view
+from datasets.pieces import chosen, from_frames
+from datasets.pieces import rendered as rendered_pieces
 from datasets.shapes import Cutout
-from datasets.sources import CHECK_ONLY, READERS, Teacher, cutouts, frame_cutouts, load_teacher
+from datasets.sources import CHECK_ONLY, READERS, Teacher, cutouts, load_teacher
 from datasets.split import is_val, split
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR
 
 VIEWS: Mapping[str, float] = {
-    "emoped": 1.3, "ebike_pedal": 2.0, "bicycle": 2.0, "kick_scooter": 5.0, "stroller": 2.5, "street": 1.0,
-    "wheelchair": 0.6, "coco": 1.0, "rider": 1.0, "negative": 0.4,
+    "emoped": 1.0, "ebike_pedal": 2.0, "bicycle": 2.0, "kick_scooter": 4.0, "stroller": 3.0, "street": 0.7,
+    "wheelchair": 0.5, "coco": 1.0, "rider": 1.0, "negative": 0.7,
 }  # fmt: skip
 """Views per training picture (a fraction keeps that share of the pictures)."""
-VIEWS_EMPTY_CHAIRS = 3.0
+VIEWS_EMPTY_CHAIRS = 4.0
 """Views per picture of the source set "dd": the only powered and empty wheelchairs, alike to mopeds."""
-CCTV_VIEWS = {True: 10, False: 4}
+CCTV_VIEWS = {True: 16, False: 6}
 """Views per ceiling frame with and without an e-bike: they are the only real in-domain pictures."""
-PASTED: Mapping[int, int] = {E_BIKE: 170, STROLLER: 260, WHEELCHAIR: 220, BICYCLE: 170, KICK_SCOOTER: 40}
-"""Composites on ceiling frames per class of cut-out."""
-PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 420, STROLLER: 180, BICYCLE: 130, KICK_SCOOTER: 30}
+PASTED: Mapping[int, int] = {E_BIKE: 90, STROLLER: 60, WHEELCHAIR: 50, BICYCLE: 50, KICK_SCOOTER: 10}
+"""Composites on ceiling frames per class of side-view cut-out."""
+PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 280, STROLLER: 120, BICYCLE: 90, KICK_SCOOTER: 20}
 """Composites on pictures of people and rooms taken at eye level, as a landing camera or a phone sees it."""
-PASTED_FRAMES = 260
-"""Composites of real ceiling e-bikes placed in other ceiling frames."""
+CEILING_REAL = 600
+"""Scenes of real e-bikes cut out of ceiling frames, laid into other cabins and rooms."""
+CEILING_RENDERED: Mapping[int, int] = {
+    E_BIKE: 220, STROLLER: 290, WHEELCHAIR: 270, BICYCLE: 190, KICK_SCOOTER: 40,
+}  # fmt: skip
+"""Scenes of vehicles rendered from above, laid into real cabins."""
+GROUND_SHARES = (0.45, 0.2, 0.23, 0.12)
+"""Of ceiling scenes: on frames without vehicles, any frames, in rendered cabins, on other pictures."""
+CEILING_PEOPLE = 110
+"""Scenes of people alone under the ceiling camera."""
 
 RIGHTS: Mapping[str, str] = {
     "cctv": "surveillance frames from a public repository, rights unstated; train only",
@@ -94,18 +105,17 @@ def _write_all(out: Path, samples: Iterable[Sample]) -> dict[str, int]:
     return dict(counts)
 
 
-def _roomy(sample: Sample) -> bool:
+def _roomy(sample: Sample, longest: float = 2.4) -> bool:
     """Large enough, and not a strip, so that a vehicle can stand in it."""
     h, w = sample.image.shape[:2]
-    return bool(min(h, w) > 100 and max(h, w) < 2.4 * min(h, w))
+    return bool(min(h, w) > 100 and max(h, w) < longest * min(h, w))
 
 
 def _composites(
     frames: list[Sample], rooms: list[Sample], pieces: list[Cutout], rng: Rng
 ) -> Iterator[Sample]:
-    """Cut-outs and real ceiling e-bikes on ceiling frames without one; cut-outs in eye-level rooms."""
+    """Side-view cut-outs on ceiling frames without an e-bike, and in eye-level rooms."""
     backgrounds = [f for f in frames if all(b.class_id == PERSON for b in f.boxes) and _roomy(f)]
-    real = [c for c in frame_cutouts([f for f in frames if _has(f, E_BIKE)]) if not is_val(c.source)]
     pieces = [c for c in pieces if not is_val(c.source)]
     for counts, grounds, eye_level in ((PASTED, backgrounds, False), (PASTED_EYE_LEVEL, rooms, True)):
         for class_id, count in counts.items():
@@ -117,25 +127,54 @@ def _composites(
                 ground = grounds[int(rng.integers(len(grounds)))]
                 name = f"paste_{CLASS_NAMES[class_id]}_{'eye' if eye_level else 'top'}_{i}"
                 yield place(ground, chosen, rng, name, eye_level=eye_level)
-    for i in range(PASTED_FRAMES if real else 0):
-        ground = backgrounds[int(rng.integers(len(backgrounds)))]
-        yield place(ground, [real[int(rng.integers(len(real)))]], rng, f"paste_cctv_{i}")
 
 
-def _rendered(folder: Path, rng: Rng) -> Iterator[Sample]:
-    """Rendered cabins in YOLO form, each as one view: camera faults and small turns come on top."""
+def _ceiling_scenes(
+    frames: list[Sample], drawn: list[Sample], others: list[Sample], pieces: list[Cutout], rng: Rng
+) -> Iterator[Sample]:
+    """Real and rendered pieces seen from above, laid into cabins and other pictures."""
+    frames_roomy = [f for f in frames if _roomy(f, 1.8)]
+    cabins = [f for f in frames_roomy if all(b.class_id == PERSON for b in f.boxes)]
+    grounds_by_kind = [cabins, frames_roomy, drawn or cabins, others or cabins]
+    real = list(from_frames(frames, chosen()))
+    people = [c for c in real if c.class_id == PERSON]
+    bikes = [c for c in real if c.class_id == E_BIKE]
+    plans = [("real", bikes, CEILING_REAL), ("people", [], CEILING_PEOPLE)]
+    for class_id, count in CEILING_RENDERED.items():
+        plans.append((CLASS_NAMES[class_id], [c for c in pieces if c.class_id == class_id], count))
+    rest = [c for c in pieces if c.class_id != E_BIKE]
+    for label, own, count in plans:
+        for i in range(count if cabins and (own or label == "people") else 0):
+            grounds = grounds_by_kind[int(rng.choice(4, p=GROUND_SHARES))]
+            ground = grounds[int(rng.integers(len(grounds)))]
+            chosen_pieces = [own[int(rng.integers(len(own)))]] if own else []
+            if own and rest and rng.random() < 0.2:  # a second vehicle, now and then
+                chosen_pieces.append(rest[int(rng.integers(len(rest)))])
+            cloths = [others[int(rng.integers(len(others)))].image] if others else []
+            source = chosen_pieces[0].source if chosen_pieces else ground.source
+            made = scene(ground, chosen_pieces, people, cloths, rng, f"ceiling_{label}_{i}", source)
+            if made is not None:
+                yield made
+
+
+def read_rendered(folder: Path) -> Iterator[Sample]:
+    """Rendered cabins in YOLO form, as they are. Raises: ValueError for a file that is no picture."""
     for path in sorted((folder / "images").iterdir()):
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
             raise ValueError(f"{path}: cannot be decoded as a picture")
         h, w = image.shape[:2]
         boxes = read_yolo(folder / "labels" / f"{path.stem}.txt", (w, h))
-        sample = Sample(image.astype(np.uint8), boxes, f"render_{path.stem}", f"render/{path.stem}")
-        yield view(sample, rng, sample.name, 12.0, E_BIKE)
+        yield Sample(image.astype(np.uint8), boxes, f"render_{path.stem}", f"render/{path.stem}")
 
 
 def build(
-    out: Path, data: Path, teacher: Teacher, seed: int, rendered: Path | None = None
+    out: Path,
+    data: Path,
+    teacher: Teacher,
+    seed: int,
+    rendered: Path | None = None,
+    pieces: Path | None = None,
 ) -> dict[str, object]:
     """Write the sets under ``out`` and return the manifest.
 
@@ -144,6 +183,7 @@ def build(
     rng = np.random.default_rng(seed)
     sets: dict[str, Mapping[str, object]] = {}
     frames: list[Sample] = []
+    others: list[Sample] = []  # pictures of anything else, as strange grounds and as cloth
     rooms: list[Sample] = []  # eye-level pictures to place cut-outs in
     for name, read in READERS.items():
         ceiling = name == "cctv"  # frames of few cabins look alike: mosaics are told apart by eye instead
@@ -156,12 +196,23 @@ def build(
         sets[name] = {"rights": RIGHTS.get(name, RIGHTS_DEFAULT), **counts, **_write_all(out, made)}
         if ceiling:
             frames = train
+        if name == "negative":
+            others += train
         if name in ("wheelchair", "coco"):
             rooms += [s for s in train if _has(s, PERSON) and not _has(s, E_BIKE)]
+    from_above = list(rendered_pieces(pieces)) if pieces is not None else []
+    drawn = [] if rendered is None else list(read_rendered(rendered))
+    others = [o for o in others if all(b.class_id == PERSON for b in o.boxes) and _roomy(o)]
+    scenes = _ceiling_scenes(frames, drawn, others, from_above, rng)
+    sets["ceiling"] = {
+        "rights": "made of the sets above and of renders; train only",
+        **_write_all(out, scenes),
+    }
     composites = _composites(frames, rooms, list(cutouts(data)), rng)
     sets["composites"] = {"rights": "made of the sets above; train only", **_write_all(out, composites)}
     if rendered is not None:
-        counts_r = _write_all(out, _rendered(rendered, rng))
+        # One view each: camera faults and small turns come on top.
+        counts_r = _write_all(out, (view(s, rng, s.name, 12.0, E_BIKE) for s in drawn))
         sets["rendered"] = {"rights": "rendered by datasets/render, see its licences", **counts_r}
     manifest: dict[str, object] = {
         "seed": seed,
@@ -188,8 +239,10 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True, help="boxes written by datasets.relabel")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rendered", type=Path, help="rendered pictures in YOLO form to mix in")
+    parser.add_argument("--pieces", type=Path, help="RGBA renders of datasets/render/cutouts.py to lay in")
     args = parser.parse_args()
-    manifest = build(args.out, args.data, load_teacher(args.teacher), args.seed, args.rendered)
+    teacher = load_teacher(args.teacher)
+    manifest = build(args.out, args.data, teacher, args.seed, args.rendered, args.pieces)
     print(json.dumps(manifest, indent=2))
 
 

@@ -50,6 +50,9 @@ class TrainSettings:
     seed: int = 7
     warmup: float = 0.5  # epochs over which the rate rises; little for a run that goes on from another
     mosaic: float = 0.3  # share of training pictures shown four in one
+    multi_scale: float = 0.0  # batches vary in size by up to this share of imgsz, in steps of the stride
+    ema: float = 0.98  # weights kept are a running mean over about 1 / (1 - ema) steps
+    save_minutes: float = 5.0  # last.pt is written at least this often, not only after an epoch
     workers: int = 1
     hours: float = (
         0.0  # > 0: stop after this long, with the rate schedule fitted to it, whatever `epochs` says
@@ -194,6 +197,32 @@ def _anneal_every_batch(settings: TrainSettings, clock: Callable[[], float] = ti
     return on_train_batch_start
 
 
+def _short_memory(decay: float) -> Any:
+    """A trainer callback for the running mean of the weights.
+
+    Ultralytics' own mean is made for 100,000 steps: after a few hundred it hardly averages at all.
+    """
+
+    def on_train_start(trainer: Any) -> None:
+        if trainer.ema is not None:
+            trainer.ema.decay = lambda steps: min(decay, steps / (steps + 10))
+
+    return on_train_start
+
+
+def _save_every(minutes: float, clock: Callable[[], float] = time.monotonic) -> Any:
+    """A trainer callback that writes last.pt in mid-epoch: on a shared machine an epoch may take an hour."""
+    saved_s = clock()
+
+    def on_train_batch_end(trainer: Any) -> None:
+        nonlocal saved_s
+        if clock() - saved_s >= minutes * 60:
+            saved_s = clock()
+            trainer.save_model()
+
+    return on_train_batch_end
+
+
 def train(settings: TrainSettings) -> Path:
     """Run one training and return the folder with ``weights/best.pt`` and ``weights/last.pt``.
 
@@ -234,9 +263,12 @@ def train(settings: TrainSettings) -> Path:
         "seed": settings.seed, "workers": settings.workers, "device": "cpu", "amp": False, "plots": False,
         "mosaic": settings.mosaic, "close_mosaic": 2, "scale": 0.4, "translate": 0.12, "degrees": 5.0,
         "fliplr": 0.5, "hsv_h": 0.015, "hsv_s": 0.5, "hsv_v": 0.35, "erasing": 0.0, "save_period": 1,
+        "multi_scale": settings.multi_scale, "val": False,
     }  # fmt: skip
     trainer = trainer_class(overrides=arguments)
     trainer.add_callback("on_train_batch_start", _anneal_every_batch(settings))
+    trainer.add_callback("on_train_start", _short_memory(settings.ema))
+    trainer.add_callback("on_train_batch_end", _save_every(settings.save_minutes))
     trainer.train()
     return settings.out
 
@@ -250,8 +282,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     for name in ("epochs", "imgsz", "batch", "freeze", "seed", "workers"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
-    for name in ("lr", "mosaic", "warmup", "hours"):
-        parser.add_argument(f"--{name}", type=float, default=getattr(defaults, name))
+    for name in ("lr", "mosaic", "warmup", "hours", "multi-scale", "ema", "save-minutes"):
+        parser.add_argument(f"--{name}", type=float, default=getattr(defaults, name.replace("-", "_")))
     try:
         print(train(TrainSettings(**vars(parser.parse_args()))))
     except LiftguardError as exc:

@@ -71,11 +71,7 @@ class Cast:
 
     def arrange(self, rng: np.random.Generator, look: CabinLook) -> list[Item]:
         """Hide everything, then place one to three things and perhaps people; return what gets labels."""
-        for thing in [t for things in self._things.values() for t in things]:
-            thing.hide_render = True
-        for figure in self._figures:
-            for part in figure.objects.values():
-                part.hide_render = True
+        self._hide_all()
         items: list[Item] = []
         taken: list[tuple[float, float, float]] = []
         people = list(self._figures)
@@ -96,6 +92,27 @@ class Cast:
             taken.append((*spot, 0.25))
             self._stand(people.pop(), (*spot, float(rng.uniform(-180, 180))), items, rng)
         return [item for item in items if CLASS_IDS[item.kind] >= 0]
+
+    def show_alone(self, kind: str, rng: np.random.Generator) -> None:
+        """Hide everything, then stand one thing of ``kind`` at the origin; most wheelchairs get a sitter."""
+        self._hide_all()
+        thing = self._things[kind][int(rng.integers(len(self._things[kind])))]
+        self._place(kind, thing, (0.0, 0.0), rng, 1)
+        thing.rotation_euler = (0.0, 0.0, float(rng.uniform(-math.pi, math.pi)))
+        if kind == "wheelchair" and rng.uniform() < 0.6:
+            figure, heading = self._figures[0], math.degrees(thing.rotation_euler[2])
+            _dress(figure, rng)
+            _put(figure, _beside((0.0, 0.0), heading, 0.0, -0.07), heading)
+            figure.show(_sitting(rng))
+            for part in figure.objects.values():
+                part.hide_render = False
+
+    def _hide_all(self) -> None:
+        for thing in [t for things in self._things.values() for t in things]:
+            thing.hide_render = True
+        for figure in self._figures:
+            for part in figure.objects.values():
+                part.hide_render = True
 
     def _place(
         self, kind: str, thing: Any, spot: tuple[float, float], rng: np.random.Generator, index: int
