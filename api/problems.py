@@ -28,6 +28,18 @@ TITLES: Final = {
     "too-many-viewers": "Too many people are looking",
     "not-signed-in": "Nobody is signed in",
     "not-allowed": "This account may not do that",
+    "not-set-up": "No account has been made yet",
+    "wrong-sign-in": "The name or the password is not right",
+    "wrong-code": "The set-up code is not right",
+    "too-many-attempts": "Too many attempts",
+    "change-password": "The first password must be changed",
+    "weak-password": "This password is too easy to guess",
+    "forged-form": "This form was not sent from a page of this box",
+    "unknown-user": "There is no such user",
+    "unknown-token": "There is no such token",
+    "user-exists": "There is a user of that name",
+    "too-many-tokens": "This account has too many tokens",
+    "last-admin": "At least one admin must stay",
     "bad-request": "The request is not valid",
     "forbidden-host": "This host name is not allowed",
     "forbidden-origin": "This request came from another site",
@@ -78,9 +90,12 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """Raised inside a route to answer with a problem."""
 
-    def __init__(self, status: int, kind: str, detail: str, **extra: Any) -> None:
+    def __init__(
+        self, status: int, kind: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.headers = headers
         self.problem = Problem(
             type=f"urn:liftguard:problem:{kind}", title=TITLES[kind], status=status, detail=detail, **extra
         )
@@ -91,7 +106,7 @@ class ProblemError(Exception):
             self.problem.model_dump(exclude_none=True),
             status_code=self.problem.status,
             media_type=MEDIA_TYPE,
-            headers=headers,
+            headers=headers or self.headers,
         )
 
 

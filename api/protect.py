@@ -1,9 +1,9 @@
-"""What keeps a page without sign-in safe on loopback: host names, origins, headers.
+"""What comes before sign-in: host names, origins, sizes, headers.
 
-There is no sign-in yet, so the danger is another web site in the manager's own browser: it may point its own
-name at 127.0.0.1 (DNS rebinding: refused by host name), or send a form, open a WebSocket or embed a picture
-from its page (refused by origin and content type). It is one ASGI middleware, so that it covers WebSockets
-and errors too.
+Another web site in the manager's own browser may point its own name at 127.0.0.1 (DNS rebinding: refused by
+host name), or send a form, open a WebSocket or embed a picture from its page (refused by origin and content
+type; forms of our own pages carry a token besides, `api.accounts.csrf`). It is one ASGI middleware, so that
+it covers WebSockets and errors too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from api.problems import ProblemError
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::\d{1,5})?")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_FORM: Final = "application/x-www-form-urlencoded"
 
 HEADERS: Final = {
     # Scripts, styles and connections from here only; no frames, plug-ins, inline code or other sites.
@@ -34,6 +35,8 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+HSTS: Final = "max-age=31536000"
+"""Under TLS: a year without plain HTTP for this host, not for hosts below it (RFC 6797)."""
 
 
 class Protect:
@@ -64,6 +67,8 @@ class Protect:
                 answer = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     answer[name] = value
+                if scope["scheme"] == "https":
+                    answer["strict-transport-security"] = HSTS
                 answer.setdefault("cache-control", "no-store")
             await send(message)
 
@@ -90,7 +95,9 @@ class Protect:
 
     def _refuse_body(self, scope: Scope, headers: Headers) -> ProblemError | None:
         """The server holds a body to its stated length, so the headers are all that needs a look."""
-        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        kind = headers.get("content-type", "").partition(";")[0].strip()
+        is_form = kind == _FORM and scope["method"] == "POST" and not scope["path"].startswith("/api/")
+        if kind != "application/json" and not is_form:
             return ProblemError(415, "wrong-content-type", "send content-type: application/json")
         if scope["method"] not in _WITH_BODY:
             return None

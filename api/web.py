@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +16,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from api import problems, routes_events, routes_health, routes_live, routes_pages
+from api.accounts.gate import Gate
+from api.accounts.service import Accounts
 from api.protect import Protect
 from api.store import Store
 from api.web_link import Link, WebLink
 from api.web_metrics import CountRequests
 from api.web_parts import Parts
+from vision.errors import StorageError
 
 MAX_BODY: Final = 16 * 1024
 """Bytes of a request body. The largest, a release, has about 3 KB."""
@@ -49,11 +52,13 @@ def create_app(
     allowed_hosts: Sequence[str] = LOOPBACK,
     max_pictures: int = 16,
     max_streams: int = 32,
+    accounts: Accounts | None = None,
 ) -> FastAPI:
     """The web application. It starts and stops the link; the store stays the caller's.
 
     Args: version: of Liftguard, for the page. allowed_hosts: names without port that browsers may use, IPv6
     in brackets. max_pictures, max_streams: live pictures and state streams that may be open at once.
+    accounts: None takes the defaults, in this store.
     """
 
     @asynccontextmanager
@@ -71,11 +76,17 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.parts = Parts(store, link, version, max_pictures=max_pictures, max_streams=max_streams)
+    accounts = accounts or Accounts(store)
+    with suppress(StorageError):  # then nobody comes in before the store can be read
+        accounts.keeper.set_up()
+    app.state.parts = Parts(
+        store, link, version, accounts, max_pictures=max_pictures, max_streams=max_streams
+    )
     problems.install(app)
     for module in (routes_events, routes_health, routes_live, routes_pages):
         app.include_router(module.router)
     app.mount("/static", routes_pages.static)
+    app.add_middleware(Gate, keeper=accounts.keeper, open_until_set_up=accounts.rules.open_until_set_up)
     app.add_middleware(Protect, allowed_hosts=allowed_hosts, max_body=MAX_BODY)
     app.add_middleware(CountRequests, metrics=app.state.parts.metrics)
     return app

@@ -10,7 +10,9 @@ from typing import Annotated
 from fastapi import Path
 from starlette.requests import HTTPConnection
 
-from api.accounts.audit import Audit, LogAudit
+from api.accounts.audit import Audit
+from api.accounts.service import Accounts
+from api.accounts.who import Actor
 from api.live import ElevatorState, GuardState
 from api.problems import ProblemError
 from api.store import Store
@@ -63,7 +65,7 @@ class Parts:
     store: Store
     link: Link
     version: str
-    audit: Audit = field(default_factory=LogAudit)
+    accounts: Accounts
     metrics: WebMetrics = field(default_factory=WebMetrics)
     max_pictures: int = 16
     max_streams: int = 32
@@ -73,6 +75,11 @@ class Parts:
     def __post_init__(self) -> None:
         self.pictures = Viewers("pictures", self.max_pictures, self.metrics)
         self.streams = Viewers("state", self.max_streams, self.metrics)
+
+    @property
+    def audit(self) -> Audit:
+        """Where reads of evidence and changes are noted."""
+        return self.accounts.trail
 
     def guard(self) -> GuardState:
         """What guard said last. Raises: ProblemError 503 if it is silent."""
@@ -91,6 +98,18 @@ class Parts:
                 return elevator
         known = ", ".join(e.id for e in state.elevators)
         raise ProblemError(404, "unknown-elevator", f"guard knows {known}; got {elevator_id}")
+
+
+def seen_by(actor: Actor, state: GuardState) -> GuardState:
+    """The state as far as the actor may see it: without the elevators of others."""
+    if actor.elevators is None:
+        return state
+    return state.model_copy(
+        update={
+            "elevators": tuple(e for e in state.elevators if e.id in actor.elevators),
+            "latency": tuple(s for s in state.latency if s.elevator_id in actor.elevators),
+        }
+    )
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

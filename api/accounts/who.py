@@ -103,7 +103,7 @@ SCOPE_KEY: Final = "liftguard.actor"
 
 def actor_of(connection: HTTPConnection) -> Actor:
     """Who is asking. Raises: ProblemError 401 if nobody has said so."""
-    actor = connection.scope.get(SCOPE_KEY, NOT_SET_UP)
+    actor = connection.scope.get(SCOPE_KEY)
     if not isinstance(actor, Actor):
         raise ProblemError(401, "not-signed-in", "sign in, or send an API token")
     return actor
