@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
+from api.accounts.who import Actor, Right, needs
+from api.event_search import EventFilter
 from api.problems import ProblemError, responses
 from api.records import Cursor, Event
 from api.web_parts import EventId, parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
+MaySeeEvents = Annotated[Actor, Depends(needs(Right.SEE_EVENTS))]
 
 OutcomeFilter = Literal["open", "left", "escalated", "inhibited", "blind", "stopped", "interrupted"]
 
@@ -83,9 +86,10 @@ def event_body(event: Event) -> EventBody:
     return EventBody(**asdict(event))
 
 
-@router.get("/events", responses=responses(503))
+@router.get("/events", responses=responses(401, 403, 503))
 def list_events(
     request: Request,
+    actor: MaySeeEvents,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
     elevator_id: Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = None,
@@ -98,22 +102,30 @@ def list_events(
         before = None if cursor is None else Cursor.decode(cursor)
     except ValueError as exc:
         raise ProblemError(422, "bad-request", f"query.cursor: {exc}") from exc
-    page = parts_of(request).store.events(
-        limit, before, elevator_id=elevator_id, outcome=outcome, since=since, until=until
+    wanted = EventFilter(
+        since=since,
+        until=until,
+        elevator_id=elevator_id,
+        elevators=actor.where(Right.SEE_EVENTS),
+        outcome=outcome,
     )
+    page = parts_of(request).store.search(wanted, limit, before)
     return EventsBody(
         events=[event_body(event) for event in page.events],
         next=None if page.next is None else page.next.encode(),
     )
 
 
-@router.get("/events/{event_id}", responses=responses(404, 503))
-def get_event(request: Request, event_id: EventId) -> EventDetailBody:
+@router.get("/events/{event_id}", responses=responses(401, 403, 404, 503))
+def get_event(request: Request, actor: MaySeeEvents, event_id: EventId) -> EventDetailBody:
     """One event with its evidence and the steps of the hold machine."""
-    store = parts_of(request).store
+    parts = parts_of(request)
+    store = parts.store
     event = store.event(event_id)
-    if event is None:
+    if event is None or not actor.may(Right.SEE_EVENTS, event.elevator_id):
+        # The same answer for an event of somebody else's elevator: an id tells nothing.
         raise ProblemError(404, "unknown-event", f"there is no event {event_id}")
+    parts.audit.note(actor, "event.read", event_id)
     return EventDetailBody(
         **asdict(event),
         evidence=[EvidenceBody(**asdict(row)) for row in store.evidence(event_id)],

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
+from api.accounts.who import Actor, Right, needs
 from api.live import GuardState, ModelInfo, StageLatency
 from api.problems import ProblemError, Reason, responses
 from api.web_metrics import CONTENT_TYPE
-from api.web_parts import Parts, parts_of
+from api.web_parts import Parts, parts_of, seen_by
 from hardware.hold import Phase
 from vision.errors import StorageError
 
 router = APIRouter(tags=["health"])
+MayLook = Annotated[Actor, Depends(needs(Right.SEE_LIVE))]
 
 WELL: Final = frozenset({"live", "connecting"})
 BLIND_S: Final = 5.0
@@ -75,14 +77,28 @@ def reasons(parts: Parts, state: GuardState | None) -> list[Reason]:
     return found
 
 
-@router.get("/api/v1/health", responses=responses(503))
-def health(request: Request) -> HealthBody:
+class AliveBody(BaseModel):
+    """This process answers; nothing more is said to whoever may ask this."""
+
+    status: Literal["alive"]
+
+
+@router.get("/api/v1/health/live")
+async def alive() -> AliveBody:
+    """Whether web answers, without sign-in: for a supervisor or a load balancer."""
+    return AliveBody(status="alive")
+
+
+@router.get("/api/v1/health", responses=responses(401, 403, 503))
+def health(request: Request, actor: MayLook) -> HealthBody:
     """200 when all is well; 503 with the reasons when guard is silent, a camera is lost, pictures come and
     none can be used, or the relay or the store fails.
     """
     parts = parts_of(request)
     state = parts.link.state()
-    found = reasons(parts, state)
+    found = [
+        r for r in reasons(parts, state) if r.elevator_id is None or actor.may(Right.SEE_LIVE, r.elevator_id)
+    ]
     if found or state is None:
         raise ProblemError(503, "unhealthy", "; ".join(r.detail for r in found), reasons=found)
     return HealthBody(
@@ -94,15 +110,19 @@ def health(request: Request) -> HealthBody:
     )
 
 
-@router.get("/api/v1/latency", responses=responses(503))
-async def latency(request: Request) -> LatencyBody:
+@router.get("/api/v1/latency", responses=responses(401, 403, 503))
+async def latency(request: Request, actor: MayLook) -> LatencyBody:
     """p50, p95 and p99 of each stage of the way of a frame."""
-    return LatencyBody(stages=list(parts_of(request).guard().latency))
+    return LatencyBody(stages=list(seen_by(actor, parts_of(request).guard()).latency))
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request) -> PlainTextResponse:
-    """Prometheus text: guard's metrics while it is heard, and web's own."""
+@router.get("/metrics", response_class=PlainTextResponse, responses=responses(401, 403))
+async def metrics(request: Request, actor: MayLook) -> PlainTextResponse:
+    """Prometheus text: guard's metrics while it is heard, and web's own. For the whole box only."""
+    if actor.where(Right.SEE_LIVE) is not None:
+        raise ProblemError(
+            403, "not-allowed", "the metrics are of the whole box; this account sees a part of it"
+        )
     parts = parts_of(request)
     parts.metrics.guard_up.set(0 if parts.link.state() is None else 1)
     guard = parts.link.metrics_text() or ""

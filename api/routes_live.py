@@ -5,25 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response, WebSocket
+from fastapi import APIRouter, Depends, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.websockets import WebSocketDisconnect
 
+from api.accounts.who import Actor, Right, check, needs
 from api.live import ElevatorState, GuardState, OneLine, ReleaseReply, ReleaseRequest
 from api.problems import ProblemError, responses
 from api.web_link import Link
-from api.web_parts import ElevatorId, Parts, parts_of
+from api.web_parts import ElevatorId, Parts, parts_of, seen_by
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
+
+MayLook = Annotated[Actor, Depends(needs(Right.SEE_LIVE))]
 
 SNAPSHOT_TIMEOUT_S: Final = 3.0
 RELEASE_TIMEOUT_S: Final = 2.0
 
-CLOSE_CODES: Final = {"guard-silent": 1013, "unknown-elevator": 4404, "too-many-viewers": 4429}
+CLOSE_CODES: Final = {
+    "guard-silent": 1013,
+    "not-allowed": 4403,
+    "unknown-elevator": 4404,
+    "too-many-viewers": 4429,
+}
 """Why the live socket was closed: 1013 "try again later" is registered, 4000 to 4999 are free (RFC 6455)."""
 
 
@@ -42,15 +50,16 @@ class ReleaseBody(BaseModel):
     by: OneLine = Field("local page", min_length=1, max_length=200, description="There is no sign-in yet")
 
 
-@router.get("/elevators", responses=responses(503))
-async def list_elevators(request: Request) -> ElevatorsBody:
-    """Phase, door, relay and camera of every elevator."""
-    return ElevatorsBody(elevators=list(parts_of(request).guard().elevators))
+@router.get("/elevators", responses=responses(401, 403, 503))
+async def list_elevators(request: Request, actor: MayLook) -> ElevatorsBody:
+    """Phase, door, relay and camera of every elevator that the asker may see."""
+    return ElevatorsBody(elevators=list(seen_by(actor, parts_of(request).guard()).elevators))
 
 
-@router.get("/elevators/{elevator_id}", responses=responses(404, 503))
-async def get_elevator(request: Request, elevator_id: ElevatorId) -> ElevatorState:
+@router.get("/elevators/{elevator_id}", responses=responses(401, 403, 404, 503))
+async def get_elevator(request: Request, actor: MayLook, elevator_id: ElevatorId) -> ElevatorState:
     """Phase, door, relay and camera of one elevator."""
+    check(actor, Right.SEE_LIVE, elevator_id)
     return parts_of(request).elevator(elevator_id)
 
 
@@ -73,10 +82,11 @@ async def release(request: Request, elevator_id: ElevatorId, body: ReleaseBody) 
 @router.get(
     "/elevators/{elevator_id}/snapshot.jpg",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, **responses(404, 503)},
+    responses={200: {"content": {"image/jpeg": {}}}, **responses(401, 403, 404, 503)},
 )
-async def snapshot(request: Request, elevator_id: ElevatorId) -> Response:
+async def snapshot(request: Request, actor: MayLook, elevator_id: ElevatorId) -> Response:
     """The next picture of the camera, as JPEG without boxes."""
+    check(actor, Right.SEE_LIVE, elevator_id)
     parts = parts_of(request)
     parts.elevator(elevator_id)
     with parts.pictures.one():
@@ -101,10 +111,10 @@ async def snapshot(request: Request, elevator_id: ElevatorId) -> Response:
             "description": "`state` events with a GuardState as guard speaks, `silent` while it does not",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **responses(503),
+        **responses(401, 403, 503),
     },
 )
-async def live(request: Request) -> StreamingResponse:
+async def live(request: Request, actor: MayLook) -> StreamingResponse:
     """Server-sent events: the state of everything, as it changes."""
     parts = parts_of(request)
     parts.streams.check()  # a full house is a 503 only while the answer has not begun
@@ -113,7 +123,7 @@ async def live(request: Request) -> StreamingResponse:
         with parts.streams.one():
             async with aclosing(parts.link.state_changes()) as states:
                 async for state in states:
-                    yield _sse(state)
+                    yield _sse(None if state is None else seen_by(actor, state))
 
     return StreamingResponse(stream(), media_type="text/event-stream")
 
@@ -125,14 +135,16 @@ def _sse(state: GuardState | None) -> bytes:
 
 
 @router.websocket("/elevators/{elevator_id}/live")
-async def live_pictures(socket: WebSocket, elevator_id: ElevatorId) -> None:
+async def live_pictures(socket: WebSocket, actor: MayLook, elevator_id: ElevatorId) -> None:
     """Live pictures: for each one a text message (LiveFrameInfo) and a binary message (JPEG), newest only.
 
-    Closes with 1013 when guard is silent, 4404 when there is no such elevator, 4429 when too many look.
+    Closes with 1013 when guard is silent, 4403 without the right to see this elevator, 4404 when there is no
+    such elevator, 4429 when too many look, and 4401 when the session ends meanwhile.
     """
     parts = parts_of(socket)
     await socket.accept()  # a browser learns the reason only from a close after the handshake
     try:
+        check(actor, Right.SEE_LIVE, elevator_id)
         parts.elevator(elevator_id)
         with parts.pictures.one():
             await _show(socket, parts, elevator_id)
