@@ -24,6 +24,10 @@ class FakeClock:
     def __call__(self) -> float:
         return self.now_s
 
+    def advance(self, seconds: float) -> None:
+        """Turn it on; serves where a pause is wanted."""
+        self.now_s += seconds
+
 
 def make_detections(*boxes: Box) -> Detections:
     """Detections from plain tuples."""
