@@ -11,7 +11,7 @@ from api.wiring import inputs_are_simulated, relay_is_simulated
 from hardware.door_contacts import DoorContacts, Position
 from hardware.relay import Relay
 from hardware.relay_gpio import pin_factory
-from hardware.simulated_elevator import SimulatedElevator
+from hardware.rig.elevator import SimulatedElevator
 from vision.types import Clock
 
 log = logging.getLogger(__name__)

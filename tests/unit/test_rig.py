@@ -11,18 +11,14 @@ import pytest
 from hardware.controller import HoldController
 from hardware.hold import HoldRules, Inputs
 from hardware.relay_gpio import open_relay
-from hardware.simulated_elevator import (
-    ElevatorRules,
-    ElevatorSim,
-    SimulatedElevator,
-    initial,
-    step,
-)
+from hardware.rig.elevator import SimulatedElevator, step
+from hardware.rig.rules import ElevatorRules
+from hardware.rig.state import ElevatorSim, initial
 from hardware.slot import PresenceSlot
 from vision.errors import ConfigError, RelayError
 from vision.types import Presence, Sighting
 
-RULES = ElevatorRules()
+RULES = ElevatorRules(dwell_s=4.0)
 
 
 def story(
@@ -44,7 +40,7 @@ def story(
             rules,
             button=button[0] <= now_s < button[1],
             blocked=blocked[0] <= now_s < blocked[1],
-            call=now_s in calls,
+            calls=(before.floor,) if now_s in calls else (),
         )
         if (sim.position, sim.floor) != (before.position, before.floor):
             lines.append(f"{now_s:.1f} {sim.position} {sim.floor}")
@@ -133,8 +129,98 @@ def test_long_ticks_skip_nothing_and_time_does_not_run_backwards() -> None:
     assert step(coarse, 1e9, RULES).t_s == 1e9
 
 
+HOUSE = ElevatorRules(tour=False, travel_s=2.0)
+
+
+def drive(
+    rules: ElevatorRules,
+    until_s: float,
+    *,
+    calls: dict[float, tuple[int, ...]] | None = None,
+    fire_s: float = math.inf,
+    button: bool = False,
+    blocked: tuple[float, float] = (0.0, 0.0),
+) -> list[str]:
+    """Where the car goes: floor and position, each time either changes."""
+    sim, lines, waiting = initial(0.0, rules), [], dict(calls or {})
+    for n in range(1, round(until_s * 20)):
+        now_s = n / 20
+        before = sim
+        sim = step(
+            sim,
+            now_s,
+            rules,
+            button=button,
+            blocked=blocked[0] <= now_s < blocked[1],
+            calls=waiting.pop(now_s, ()),
+            fire=now_s >= fire_s,
+        )
+        if (sim.position, sim.floor) != (before.position, before.floor):
+            lines.append(f"{sim.floor} {sim.position}")
+    assert not waiting
+    return lines
+
+
+def opened(lines: list[str]) -> list[int]:
+    """The floors at which the door stood open."""
+    return [int(line.split()[0]) for line in lines if line.endswith(" open")]
+
+
+def test_it_stands_closed_until_it_is_called() -> None:
+    assert drive(HOUSE, 60.0) == []
+    assert opened(drive(HOUSE, 60.0, calls={5.0: (1,)})) == [1]
+
+
+def test_calls_are_served_in_the_direction_of_travel() -> None:
+    lines = drive(HOUSE, 200.0, calls={1.0: (4,), 3.0: (2, 6), 20.0: (1,)})
+    assert opened(lines) == [2, 4, 6, 1], "2 was called before it was passed"
+
+
+def test_a_call_behind_waits_until_those_ahead_are_served() -> None:
+    assert opened(drive(HOUSE, 200.0, calls={1.0: (4,), 7.0: (6, 2)})) == [4, 6, 2]
+
+
+def test_a_call_from_outside_the_house_is_not_heard() -> None:
+    assert drive(HOUSE, 60.0, calls={1.0: (99, -3)}) == []
+
+
+def test_fire_recall_closes_the_door_at_once_and_opens_at_the_recall_floor() -> None:
+    lines = drive(HOUSE, 90.0, calls={1.0: (4,), 14.0: (6,)}, fire_s=14.0)
+    assert lines[-6:] == ["4 closing", "4 closed", "3 closed", "2 closed", "1 opening", "1 open"]
+    assert opened(lines) == [4, 1], "the call to 6 is forgotten"
+
+
+def test_fire_recall_turns_a_car_on_its_way_without_opening_in_between() -> None:
+    lines = drive(HOUSE, 90.0, calls={1.0: (6,)}, fire_s=6.0)
+    assert opened(lines) == [1]
+    assert max(int(line.split()[0]) for line in lines) == 4
+
+
+def test_fire_recall_after_20_s_closes_against_a_light_curtain_that_stays_blocked() -> None:
+    lines = drive(HOUSE, 120.0, calls={1.0: (3,)}, fire_s=14.0, blocked=(12.0, 50.0))
+    assert opened(lines) == [3, 1]
+    assert lines.index("3 closed") == lines.index("3 closing") + 1, "it does not open again"
+
+
+def test_the_rig_sounds_when_it_closes_without_its_curtain() -> None:
+    sim, heard = initial(0.0, RULES), set()
+    for n in range(1, 40 * 20):
+        sim = step(sim, n / 20, RULES, button=n > 100)
+        if sim.buzzer:
+            heard.add(sim.position)
+    assert heard == {"protective_stop", "closing"}
+
+
 @pytest.mark.parametrize(
-    "bad", [{"opening_s": 0.0}, {"dwell_s": -1.0}, {"closing_s": math.nan}, {"stops": ()}]
+    "bad",
+    [
+        {"opening_s": 0.0},
+        {"dwell_s": -1.0},
+        {"closing_s": math.nan},
+        {"stops": ()},
+        {"stops": (7,)},
+        {"recall_floor": 0},
+    ],
 )
 def test_rules_are_checked(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(bad))):
