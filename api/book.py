@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from api.records import (
+    DoorAction,
     EventEnd,
     EventProgress,
     Evidence,
+    GuardRun,
     NewEvent,
     Outcome,
     PhaseChange,
@@ -49,6 +51,8 @@ class EventWrites(Protocol):
     def end_event(self, event_id: str, end: EventEnd) -> None: ...  # noqa: D102
     def add_phase_change(self, change: PhaseChange) -> None: ...  # noqa: D102
     def add_pre_hold(self, pre_hold: PreHold) -> None: ...  # noqa: D102
+    def note_run(self, run: GuardRun) -> None: ...  # noqa: D102
+    def add_door_action(self, action: DoorAction) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,14 @@ class EventBook:
                     self._sink(Write("pre-hold", lambda store: store.add_pre_hold(pre_hold)))
                 case PhaseChanged():
                     self._change_phase(signal)
+
+    def act(self, t_s: float, action: Literal["release", "rearm"], by: str, reason: str) -> None:
+        """Book what a person did to the door, under the open event if there is one."""
+        with self._lock:
+            done = DoorAction(
+                self._identity.elevator_id, self._utc(t_s), action, by, reason, self.open_event_id
+            )
+        self._sink(Write("action of a person", lambda store: store.add_door_action(done)))
 
     def observe(self, seen: Observation) -> None:
         """Book what one frame showed, while an event is open or may be about to open."""

@@ -117,6 +117,17 @@ class Elevator:
             log.error("%s: the relay could not be closed at the end: %s", self.id, exc)
         self.parts.inputs.close()
 
+    def release(self, reason: str, by: str, for_s: float) -> None:
+        """A person lets the door go; the door first, then the book."""
+        self.parts.controller.release(f"{by}: {reason}", for_s)
+        self.parts.book.act(self._times.clock(), "release", by, reason)
+
+    def rearm(self, reason: str, by: str) -> None:
+        """A person ends a release early."""
+        self.parts.controller.rearm()
+        log.info("%s: the release was ended by %s: %s", self.id, by, reason)
+        self.parts.book.act(self._times.clock(), "rearm", by, reason)
+
     def flush(self) -> None:
         """Put the evidence gathered since the last time on its way to the store."""
         self.parts.book.flush(self._times.clock(), *self._held())
@@ -145,6 +156,7 @@ class Elevator:
             voice_detail=self.parts.voice.trouble if self.parts.voice else "",
             relay_ok=now.healthy,
             inhibit_reason=now.inhibit_reason,
+            released_for_s=now.released_for_s,
             open_event_id=self.parts.book.open_event_id,
             door=self.parts.door.door() if self.parts.door else None,
             camera=self._camera(),

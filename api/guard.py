@@ -12,11 +12,24 @@ from typing import Final, Protocol
 import cv2
 
 from api.about import version
+from api.again import AGAIN, is_started_again
+from api.book import Write
 from api.elevator import Elevator
-from api.live import GuardState, LiveFrameInfo, ModelInfo, ReleaseReply, ReleaseRequest, StageLatency
+from api.live import (
+    Command,
+    GuardState,
+    LiveFrameInfo,
+    ModelInfo,
+    RearmRequest,
+    ReleaseReply,
+    ReleaseRequest,
+    RestartRequest,
+    StageLatency,
+)
 from api.logs import set_up_logging
 from api.metrics import GuardMetrics
 from api.recorder import Recorder
+from api.records import GuardRun, new_event_id
 from api.settings import Settings
 from api.times import WallTime
 from api.watch import Watch
@@ -30,6 +43,7 @@ STATE_S: Final = 0.2
 METRICS_S: Final = 1.0
 LIVE_WIDTH_PX: Final = 640  # live pictures are scaled down to this; detection uses the full picture
 JPEG_QUALITY: Final = 80
+ALIVE_S: Final = 60.0  # the store is told this often that guard runs: what is not told was not guarded
 RELEASE_FOR_S: Final = 30.0  # a manager's release: long enough for the car to leave
 
 
@@ -55,6 +69,8 @@ class Guard:
         metrics: GuardMetrics,
         times: WallTime,
         watch: Watch | None = None,
+        *,
+        can_restart: bool = False,
     ) -> None:
         self._elevators = tuple(elevators)
         self._recorder = recorder
@@ -66,7 +82,15 @@ class Guard:
         self._started = times.wall()
         self._sent: dict[str, int] = {}  # elevator id -> seq of the live picture sent last
         self._phases: tuple[Phase, ...] = ()
-        self._due_state_s = self._due_metrics_s = 0.0
+        self._due_state_s = self._due_metrics_s = self._due_alive_s = 0.0
+        self._run_id = new_event_id()
+        self._can_restart = can_restart
+        self._again = threading.Event()
+
+    @property
+    def again(self) -> bool:
+        """Somebody asked for a restart."""
+        return self._again.is_set()
 
     def start(self) -> None:
         """Start recording and watching."""
@@ -84,13 +108,17 @@ class Guard:
             elevator.let_go()
         for elevator in self._elevators:
             elevator.stop()
+        self._note_alive()
         self._recorder.stop()
         self._link.close()
 
     def run(self, stop: threading.Event) -> None:
-        """Tell web what is going on until ``stop`` is set. The doors do not depend on this loop."""
+        """Tell web what is going on until ``stop`` is set or a restart is asked for.
+
+        The doors do not depend on this loop.
+        """
         failing = False
-        while not stop.wait(LOOP_S):
+        while not stop.wait(LOOP_S) and not self.again:
             try:
                 self.turn(self._times.clock())
             except Exception:  # top of a loop that must go on: web is not told, the doors are not affected
@@ -106,6 +134,9 @@ class Guard:
         for elevator in self._elevators:
             elevator.flush()
             self._send_picture(elevator)
+        if now_s >= self._due_alive_s:
+            self._due_alive_s = now_s + ALIVE_S
+            self._note_alive()
         phases = tuple(e.parts.controller.state.decision.phase for e in self._elevators)
         tell_metrics = now_s >= self._due_metrics_s
         if phases == self._phases and now_s < self._due_state_s and not tell_metrics:
@@ -125,6 +156,7 @@ class Guard:
             at=self._times.wall(),
             model=self._model,
             store_ok=self._recorder.ok,
+            can_restart=self._can_restart,
             elevators=tuple(e.state() for e in self._elevators),
             latency=tuple(
                 StageLatency(
@@ -135,14 +167,46 @@ class Guard:
             ),
         )
 
-    def release(self, request: ReleaseRequest) -> ReleaseReply:
-        """A manager lets a door go."""
-        for elevator in self._elevators:
-            if elevator.id == request.elevator_id:
-                elevator.parts.controller.release(f"{request.by}: {request.reason}", RELEASE_FOR_S)
-                return ReleaseReply(accepted=True, detail=f"the door is let go for {RELEASE_FOR_S:.0f} s")
-        known = ", ".join(e.id for e in self._elevators)
-        return ReleaseReply(accepted=False, detail=f"no elevator {request.elevator_id!r}; there is {known}")
+    def command(self, command: Command) -> ReleaseReply:
+        """Do what a person asks for."""
+        match command:
+            case ReleaseRequest() | RearmRequest():
+                return self._act(command)
+            case RestartRequest():
+                return self._restart(command)
+
+    def _act(self, command: ReleaseRequest | RearmRequest) -> ReleaseReply:
+        elevator = next((e for e in self._elevators if e.id == command.elevator_id), None)
+        if elevator is None:
+            known = ", ".join(e.id for e in self._elevators)
+            return ReleaseReply(
+                accepted=False, detail=f"no elevator {command.elevator_id!r}; there is {known}"
+            )
+        if isinstance(command, ReleaseRequest):
+            elevator.release(command.reason, command.by, RELEASE_FOR_S)
+            return ReleaseReply(accepted=True, detail=f"the door is let go for {RELEASE_FOR_S:.0f} s")
+        elevator.rearm(command.reason, command.by)
+        return ReleaseReply(accepted=True, detail="the release has ended; the door may be held again")
+
+    def _restart(self, command: RestartRequest) -> ReleaseReply:
+        if not self._can_restart:
+            return ReleaseReply(
+                accepted=False,
+                detail="nothing would start guard again; run it with `liftguard run` or as a systemd unit",
+            )
+        holding = [e.id for e in self._elevators if e.parts.book.open_event_id is not None]
+        if holding:  # the cap of an event does not outlive guard: a restart must not lengthen a hold
+            return ReleaseReply(
+                accepted=False,
+                detail=f"an event is going on at {', '.join(holding)}; let the door go or wait until it ends",
+            )
+        log.info("%s asks for a restart: every door is let go, then guard starts again", command.by)
+        self._again.set()
+        return ReleaseReply(accepted=True, detail="guard lets every door go and starts again")
+
+    def _note_alive(self) -> None:
+        run = GuardRun(self._run_id, self._started, self._times.wall(), version())
+        self._recorder.put(Write("sign of life", lambda store: store.note_run(run), essential=False))
 
     def _send_picture(self, elevator: Elevator) -> None:
         if not self._link.frames_wanted(elevator.id):
@@ -198,4 +262,4 @@ def run_guard(settings: Settings) -> int:
         guard.run(stop)
     finally:
         guard.stop()
-    return 0
+    return AGAIN if guard.again and not stop.is_set() else 0

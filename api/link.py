@@ -10,7 +10,7 @@ Messages on ``guard-live.sock``, parts of one ZeroMQ message:
 - ``metrics``, Prometheus text
 - ``frame <id>\\0``, LiveFrameInfo as JSON, JPEG
 
-On ``guard-commands.sock``: request number, deadline (monotonic seconds here), ReleaseRequest as JSON.
+On ``guard-commands.sock``: request number, deadline (monotonic seconds here), a command as JSON.
 The answer: request number, ReleaseReply as JSON.
 """
 
@@ -30,7 +30,7 @@ from typing import Final, TextIO
 import zmq
 from pydantic import ValidationError
 
-from api.live import GuardState, LiveFrameInfo, ReleaseReply, ReleaseRequest
+from api.live import COMMAND, Command, GuardState, LiveFrameInfo, ReleaseReply
 from vision.errors import LinkError
 from vision.types import Clock
 
@@ -121,7 +121,7 @@ class GuardLink:
             self._take_subscriptions()
             return frame_topic(elevator_id) in self._wanted
 
-    def poll_commands(self, handler: Callable[[ReleaseRequest], ReleaseReply], timeout_s: float = 0.0) -> int:
+    def poll_commands(self, handler: Callable[[Command], ReleaseReply], timeout_s: float = 0.0) -> int:
         """Answer the commands that are waiting, at most 16, after waiting up to ``timeout_s`` for the first.
 
         ``handler`` runs in the calling thread. A command that is not understood, or whose sender has given up
@@ -147,7 +147,7 @@ class GuardLink:
                     log.debug("nobody took the answer to a command")
         return handled
 
-    def serve_commands(self, handler: Callable[[ReleaseRequest], ReleaseReply]) -> None:
+    def serve_commands(self, handler: Callable[[Command], ReleaseReply]) -> None:
         """Answer commands on a daemon thread until `close`. ``handler`` runs on that thread."""
 
         def serve() -> None:
@@ -197,14 +197,14 @@ class GuardLink:
                 self._wanted.discard(message[1:])
 
     def _answer(
-        self, parts: list[bytes], handler: Callable[[ReleaseRequest], ReleaseReply]
+        self, parts: list[bytes], handler: Callable[[Command], ReleaseReply]
     ) -> tuple[ReleaseReply, bool]:
         try:
             _number, deadline, body = parts
             deadline_s = float(deadline)
             if not math.isfinite(deadline_s):
                 raise ValueError("the deadline is not a finite number")  # noqa: TRY301 - answered below
-            request = ReleaseRequest.model_validate_json(body)
+            request = COMMAND.validate_json(body)
         except (ValueError, ValidationError) as exc:
             self.invalid_commands += 1
             log.warning("a command was not understood (%d so far)", self.invalid_commands)

@@ -13,7 +13,7 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
 from hardware.hold import Phase
 from vision.types import SourceState
@@ -94,6 +94,9 @@ class ElevatorState(_Live):
     voice_detail: str = Field("", description="Why the prompt or the beacon fails; empty if all is well")
     relay_ok: bool
     inhibit_reason: str | None = None
+    released_for_s: float | None = Field(
+        None, ge=0, description="Seconds that a manager's release still lasts; null: there is none"
+    )
     open_event_id: str | None = None
     door: DoorState | None = None
     camera: CameraState
@@ -120,6 +123,7 @@ class GuardState(_Live):
     at: datetime
     model: ModelInfo
     store_ok: bool = True
+    can_restart: bool = Field(False, description="Guard starts again by itself when it is asked to")
     elevators: tuple[ElevatorState, ...]
     latency: tuple[StageLatency, ...] = ()
 
@@ -150,13 +154,53 @@ class ReleaseRequest(_Live):
 
     model_config = ConfigDict(extra="forbid")
 
+    action: Literal["release"] = "release"
     elevator_id: str
     reason: OneLine = Field(min_length=1, max_length=500)
     by: OneLine = Field(min_length=1, max_length=200)
 
 
+class RearmRequest(_Live):
+    """A manager ends a release early: the door may be held again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["rearm"] = "rearm"
+    elevator_id: str
+    reason: OneLine = Field(min_length=1, max_length=500)
+    by: OneLine = Field(min_length=1, max_length=200)
+
+
+class RestartRequest(_Live):
+    """Guard lets every door go, ends, and starts again with the settings as they are then."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["restart"]
+    by: OneLine = Field(min_length=1, max_length=200)
+
+
+def _action(command: object) -> str:
+    """A command without a word for what it wants is a release, as it was before there were others."""
+    if isinstance(command, dict):
+        return str(command.get("action", "release"))
+    return str(getattr(command, "action", ""))
+
+
+Command = ReleaseRequest | RearmRequest | RestartRequest
+COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(
+    Annotated[
+        Annotated[ReleaseRequest, Tag("release")]
+        | Annotated[RearmRequest, Tag("rearm")]
+        | Annotated[RestartRequest, Tag("restart")],
+        Discriminator(_action),
+    ]
+)
+"""Reads a command from JSON. Raises: ValidationError."""
+
+
 class ReleaseReply(_Live):
-    """Whether guard took the release, and why not."""
+    """Whether guard took the command, and why not."""
 
     accepted: bool
     detail: str

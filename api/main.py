@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from api.about import version
+from api.again import is_started_again
 from api.book import EventBook, Identity
 from api.doors import build_door
 from api.elevator import Elevator, Parts
@@ -108,8 +109,17 @@ def build_guard(settings: Settings) -> Guard:
             elevators.append(built)
         model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
         watch = Watch({e.id: e.parts.controller for e in elevators}, Notifier(), times.clock, leave_at_once)
-        guard = Guard(elevators, recorder, link, model, metrics, times, watch)
-        link.serve_commands(guard.release)
+        guard = Guard(
+            elevators,
+            recorder,
+            link,
+            model,
+            metrics,
+            times,
+            watch,
+            can_restart=is_started_again(os.environ),
+        )
+        link.serve_commands(guard.command)
         undo.pop_all()
     return guard
 

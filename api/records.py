@@ -154,6 +154,28 @@ class PreHold:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardRun:
+    """One run of guard. After a crash ``alive_at`` is at most a minute too early."""
+
+    id: str  # UUIDv7
+    started_at: datetime
+    alive_at: datetime  # the last time it was known to run
+    software_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoorAction:
+    """What a person did to a door, and why."""
+
+    elevator_id: str
+    at: datetime
+    action: Literal["release", "rearm"]
+    by: str
+    reason: str
+    event_id: str | None = None  # the event that was open then
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """A place in the list of events, newest first. What follows it is older, or newer if ``newer`` is set."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Final
@@ -14,10 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.websockets import WebSocketDisconnect
 
 from api.accounts.who import Actor, Right, check, needs
-from api.live import ElevatorState, GuardState, OneLine, ReleaseReply, ReleaseRequest
+from api.live import ElevatorState, GuardState, OneLine, RearmRequest, ReleaseReply, ReleaseRequest
 from api.problems import ProblemError, responses
 from api.web_link import Link
 from api.web_parts import ElevatorId, Parts, parts_of, seen_by
+from vision.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
 
@@ -25,6 +29,7 @@ MayLook = Annotated[Actor, Depends(needs(Right.SEE_LIVE))]
 
 SNAPSHOT_TIMEOUT_S: Final = 3.0
 RELEASE_TIMEOUT_S: Final = 2.0
+MayRelease = Annotated[Actor, Depends(needs(Right.RELEASE))]
 
 CLOSE_CODES: Final = {
     "guard-silent": 1013,
@@ -47,7 +52,9 @@ class ReleaseBody(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     reason: OneLine = Field(min_length=1, max_length=500, description="One line, no control characters")
-    by: OneLine = Field("local page", min_length=1, max_length=200, description="There is no sign-in yet")
+    by: OneLine | None = Field(
+        None, min_length=1, max_length=200, description="On whose behalf; who asks is noted in any case"
+    )
 
 
 @router.get("/elevators", responses=responses(401, 403, 503))
@@ -63,17 +70,45 @@ async def get_elevator(request: Request, actor: MayLook, elevator_id: ElevatorId
     return parts_of(request).elevator(elevator_id)
 
 
-@router.post("/elevators/{elevator_id}/release", responses=responses(403, 404, 409, 413, 415, 503))
-async def release(request: Request, elevator_id: ElevatorId, body: ReleaseBody) -> ReleaseReply:
+@router.post("/elevators/{elevator_id}/release", responses=responses(401, 403, 404, 409, 413, 415, 503))
+async def release(
+    request: Request, actor: MayRelease, elevator_id: ElevatorId, body: ReleaseBody
+) -> ReleaseReply:
     """Let a held door go.
 
     409 when guard refuses, 503 when it does not answer within 2 s: it then will not do it later either.
+    The door comes first: it is let go even when the audit trail cannot be written.
     """
+    command = ReleaseRequest(elevator_id=elevator_id, reason=body.reason, by=_by(actor, body.by))
+    return await _command(request, actor, command)
+
+
+@router.post("/elevators/{elevator_id}/rearm", responses=responses(401, 403, 404, 409, 413, 415, 503))
+async def rearm(request: Request, actor: MayRelease, elevator_id: ElevatorId, body: ReleaseBody) -> ReleaseReply:
+    """End a release before its time: the door may be held again, though not for the vehicle let go."""
+    command = RearmRequest(elevator_id=elevator_id, reason=body.reason, by=_by(actor, body.by))
+    return await _command(request, actor, command)
+
+
+def _by(actor: Actor, on_behalf_of: str | None) -> str:
+    """Who did it: always who asked, whatever the request says of others."""
+    name = actor.name if on_behalf_of is None else f"{actor.name} ({on_behalf_of})"
+    return name[:200]
+
+
+async def _command(
+    request: Request, actor: Actor, command: ReleaseRequest | RearmRequest
+) -> ReleaseReply:
+    check(actor, Right.RELEASE, command.elevator_id)
     parts = parts_of(request)
-    parts.elevator(elevator_id)
-    reply = await parts.link.release(
-        ReleaseRequest(elevator_id=elevator_id, reason=body.reason, by=body.by), RELEASE_TIMEOUT_S
-    )
+    parts.elevator(command.elevator_id)
+    reply = await parts.link.command(command, RELEASE_TIMEOUT_S)
+    try:
+        await asyncio.to_thread(
+            parts.audit.note, actor, f"door.{command.action}", command.elevator_id, command.reason
+        )
+    except StorageError as exc:
+        log.error("%s of %s by %s could not be audited: %s", command.action, command.elevator_id, actor.id, exc)
     if not reply.accepted:
         raise ProblemError(409, "release-refused", reply.detail)
     return reply

@@ -16,9 +16,11 @@ from sqlalchemy import func, select
 from api.event_search import MAX_PAGE, EventFilter
 from api.evidence.file_store import FileStore
 from api.records import (
+    DoorAction,
     EventEnd,
     EventProgress,
     Evidence,
+    GuardRun,
     NewEvent,
     Outcome,
     PhaseChange,
@@ -26,7 +28,7 @@ from api.records import (
     new_event_id,
 )
 from api.review_store import ReviewStore
-from api.tables import EventRow, EvidenceRow, PhaseChangeRow, PreHoldRow
+from api.tables import DoorActionRow, EventRow, EvidenceRow, GuardRunRow, PhaseChangeRow, PreHoldRow
 
 __all__ = ["MAX_PAGE", "EventFilter", "Store", "new_event_id"]
 
@@ -112,6 +114,16 @@ class Store(ReviewStore, FileStore):
         with self._writing("store a false pre-hold") as session:
             session.add(PreHoldRow(**asdict(pre_hold)))
 
+    def note_run(self, run: GuardRun) -> None:
+        """Store that guard runs, or still runs."""
+        with self._writing("note that guard runs") as session:
+            session.merge(GuardRunRow(**asdict(run)))
+
+    def add_door_action(self, action: DoorAction) -> None:
+        """Store what a person did to a door."""
+        with self._writing("store what a person did") as session:
+            session.add(DoorActionRow(**asdict(action)))
+
     # --- reading ----------------------------------------------------------------------------------------
 
     def evidence(self, event_id: str) -> tuple[Evidence, ...]:
@@ -142,6 +154,22 @@ class Store(ReviewStore, FileStore):
                 for r in session.scalars(query)
             )
 
+    def door_actions(self, event_id: str) -> tuple[DoorAction, ...]:
+        """What people did to the door during an event, in time order, at most 200."""
+        query = (
+            select(DoorActionRow)
+            .where(DoorActionRow.event_id == event_id)
+            .order_by(DoorActionRow.at, DoorActionRow.id)
+            .limit(MAX_PAGE)
+        )
+        with self._reading("read what people did") as session:
+            return tuple(
+                DoorAction(
+                    r.elevator_id, r.at, "rearm" if r.action == "rearm" else "release", r.by, r.reason, r.event_id
+                )
+                for r in session.scalars(query)
+            )
+
     def count_pre_holds(self, elevator_id: str, since: datetime) -> int:
         """How many false pre-holds an elevator had since then."""
         query = select(func.count(PreHoldRow.id)).where(
@@ -149,3 +177,42 @@ class Store(ReviewStore, FileStore):
         )
         with self._reading("count false pre-holds") as session:
             return session.scalar(query) or 0
+<<<<<<< HEAD
+=======
+
+    # --- inside -----------------------------------------------------------------------------------------
+
+    def look(self, doing: str) -> AbstractContextManager[Session]:
+        """A session for reads that have a file of their own. ``doing`` completes "cannot …" in an error."""
+        return self._reading(doing)
+
+    @contextmanager
+    def _reading(self, doing: str) -> Iterator[Session]:
+        with storage_errors(self._where, doing), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[Session]:
+        with storage_errors(self._where, doing), Session(self._writer) as session, session.begin():
+            yield session
+
+    def reading(self, doing: str) -> AbstractContextManager[Session]:
+        """For the other areas of the store: a session to read with. ``doing`` completes 'could not …'."""
+        return self._reading(doing)
+
+    def writing(self, doing: str) -> AbstractContextManager[Session]:
+        """For the other areas of the store: a session in one transaction, committed at the end."""
+        return self._writing(doing)
+
+    def _row(self, session: Session, event_id: str) -> EventRow:
+        row = session.get(EventRow, event_id)
+        if row is None:
+            raise RefusedWriteError(
+                f"there is no event {event_id} in {self._where}; was its start not stored?"
+            )
+        return row
+
+
+def _event(row: EventRow) -> Event:
+    return Event(**{name: getattr(row, name) for name in _EVENT_FIELDS})
+>>>>>>> cba4b5e (wip: shell of the pages, statistics, devices, runs and door actions)

@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from api.about import version
+from api.again import AGAIN, SUPERVISED
 from api.load import CONFIG_ENV, ENV_PREFIX
 from api.settings import Settings
 from api.wiring import relay_name
@@ -89,6 +90,10 @@ class Supervisor:
                 self._say(f"{name} cannot start; see its message above")
                 return REFUSED
             self._children.pop(name)
+            if code == AGAIN:  # it was asked to: no pause, and no pause that grows
+                self._say(f"{name} starts again as it was asked to")
+                self._start(name)
+                continue
             if now_s - self._started_s[name] >= STEADY_S:
                 self._pause_s[name] = RESTART_S[0]
             self._due_s[name] = now_s + self._pause_s[name]
@@ -123,7 +128,7 @@ def child_environment(
     Options travel here and not as arguments, because a camera address may hold a password and arguments are
     shown to every user of the machine.
     """
-    child = dict(env)
+    child = dict(env) | {SUPERVISED: "1"}
     if config is not None:
         child[CONFIG_ENV] = str(config)
     for dotted, value in overrides.items():

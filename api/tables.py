@@ -182,3 +182,36 @@ class PreHoldRow(Base):
     held_s: Mapped[float] = mapped_column(Float())
 
     __table_args__ = (Index("ix_pre_holds_elevator_id_at", "elevator_id", "at"),)
+
+
+class GuardRunRow(Base):
+    """One run of guard, from its start to the last time it said that it is there."""
+
+    __tablename__ = "guard_runs"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    alive_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    software_version: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (Index("ix_guard_runs_started_at", "started_at"),)
+
+
+class DoorActionRow(Base):
+    """What a person did to a door, and why."""
+
+    __tablename__ = "door_actions"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    elevator_id: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    action: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(500))
+    # No foreign key: what a person did is kept even when its event could not be written (full disk).
+    event_id: Mapped[str | None] = mapped_column(String(36))
+
+    __table_args__ = (
+        Index("ix_door_actions_event_id", "event_id"),
+        Index("ix_door_actions_elevator_id_at", "elevator_id", "at"),
+    )

@@ -31,7 +31,7 @@ from api.link import (
     frame_topic,
     socket_address,
 )
-from api.live import GuardState, LiveFrameInfo, ReleaseReply, ReleaseRequest
+from api.live import Command, GuardState, LiveFrameInfo, ReleaseReply
 from vision.errors import LinkError
 from vision.types import Clock
 
@@ -65,7 +65,7 @@ class Link(Protocol):
         """The state, each time guard says it; None at least every 3 s while guard is silent."""
         ...
 
-    async def release(self, request: ReleaseRequest, timeout_s: float = 2.0) -> ReleaseReply:
+    async def command(self, request: Command, timeout_s: float = 2.0) -> ReleaseReply:
         """Raises: LinkError if guard does not answer in time."""
         ...
 
@@ -193,8 +193,8 @@ class WebLink:
             seen = self._state.version
             yield self.state()
 
-    async def release(self, request: ReleaseRequest, timeout_s: float = 2.0) -> ReleaseReply:
-        """Ask guard to let a door go. Guard drops the command if it gets to it only after the timeout.
+    async def command(self, request: Command, timeout_s: float = 2.0) -> ReleaseReply:
+        """Ask guard to do something, such as to let a door go. Guard drops the command if it gets to it only after the timeout.
 
         Raises: LinkError if guard does not answer in time.
         """

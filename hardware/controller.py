@@ -35,6 +35,7 @@ class ControllerState:
     seen_s: float  # capture time of the newest presence that was acted on; -inf before the first
     missed_ticks: int
     failures: int
+    released_for_s: float | None = None  # what is left of a remote release
 
 
 class HoldController:
@@ -207,6 +208,7 @@ class HoldController:
         """End a remote release early. Thread-safe."""
         with self._lock:
             self._release_until_s = None
+        self.wake()
 
     @property
     def silent_s(self) -> float | None:
@@ -243,6 +245,7 @@ class HoldController:
                 self._hold.newest_s,
                 self._missed,
                 self._failures,
+                None if self._release_until_s is None else max(0.0, self._release_until_s - now_s),
             )
 
     def start(self) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.live import GuardState, ReleaseReply, ReleaseRequest
+from api.live import Command, GuardState, ReleaseReply
 from api.store import Store
 from api.web import create_app
 from api.web_link import LiveFrame
@@ -28,7 +28,7 @@ class FakeLink:
     metrics: str | None = "liftguard_guard_test 1\n"
     pictures: list[LiveFrame] = field(default_factory=lambda: [(make_frame(1), b"\xff\xd8jpeg")])
     reply: ReleaseReply | None = field(default_factory=lambda: ReleaseReply(accepted=True, detail="let go"))
-    asked: list[ReleaseRequest] = field(default_factory=list)
+    asked: list[Command] = field(default_factory=list)
     states: list[GuardState | None] = field(default_factory=list)
     watching: int = 0
 
@@ -51,7 +51,7 @@ class FakeLink:
         for state in self.states:
             yield state
 
-    async def release(self, request: ReleaseRequest, timeout_s: float = 2.0) -> ReleaseReply:
+    async def command(self, request: Command, timeout_s: float = 2.0) -> ReleaseReply:
         self.asked.append(request)
         if self.reply is None:
             raise LinkError("guard did not answer within 2 s")

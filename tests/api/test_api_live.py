@@ -39,14 +39,14 @@ async def test_release_reaches_guard(client: httpx.AsyncClient, link: FakeLink) 
     )
     assert answer.json() == {"accepted": True, "detail": "let go"}
     assert [(r.elevator_id, r.reason, r.by) for r in link.asked] == [
-        ("car-1", "resident waits", "local page")
+        ("car-1", "resident waits", "local user")
     ]
 
 
 async def test_release_from_a_program_without_origin(client: httpx.AsyncClient, link: FakeLink) -> None:
     answer = await client.post("/api/v1/elevators/car-1/release", json={"reason": "test", "by": "script"})
     assert answer.status_code == 200
-    assert link.asked[0].by == "script"
+    assert link.asked[0].by == "local user (script)"
 
 
 async def test_release_that_cannot_be_done(client: httpx.AsyncClient, link: FakeLink) -> None:

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.link import GuardLink
-from api.live import DoorState, LiveBox, LiveFrameInfo, ReleaseReply, ReleaseRequest
+from api.live import (
+    Command,
+    DoorState,
+    LiveBox,
+    LiveFrameInfo,
+    RearmRequest,
+    ReleaseReply,
+    ReleaseRequest,
+)
 from api.records import EventEnd, Evidence, NewEvent, PhaseChange, new_event_id
 from api.store import Store
 from hardware.hold import Phase
@@ -69,7 +77,7 @@ class FakeGuard:
     opening: float = 0.0
     bike: bool = False
     camera: str = "live"
-    released: list[ReleaseRequest] = field(default_factory=list)
+    asked: list[Command] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
     crowd: bool = False
     second: bool = False  # another elevator, car-2
@@ -78,7 +86,7 @@ class FakeGuard:
 
     def __post_init__(self) -> None:
         self.link = GuardLink(self.run_dir)
-        self.link.serve_commands(self._release)
+        self.link.serve_commands(self._command)
         self._stop = threading.Event()
         self._phase_since = datetime.now(UTC)
         self._thread = threading.Thread(target=self._run, name="fake-guard", daemon=True)
@@ -124,10 +132,20 @@ class FakeGuard:
         self._thread.join(timeout=10)
         self.link.close()
 
-    def _release(self, request: ReleaseRequest) -> ReleaseReply:
-        self.released.append(request)
-        self.go(Phase.INHIBITED, opening=0.4, bike=True)
-        return ReleaseReply(accepted=True, detail="let go")
+    @property
+    def released(self) -> list[ReleaseRequest]:
+        return [command for command in self.asked if isinstance(command, ReleaseRequest)]
+
+    def _command(self, command: Command) -> ReleaseReply:
+        self.asked.append(command)
+        if isinstance(command, ReleaseRequest):
+            self.go(Phase.INHIBITED, opening=0.4, bike=True)
+            self.changes = self.changes | {"released_for_s": 30.0}
+            return ReleaseReply(accepted=True, detail="let go")
+        if isinstance(command, RearmRequest):
+            self.changes = {k: v for k, v in self.changes.items() if k != "released_for_s"}
+            self.go(Phase.IDLE, opening=0.4, bike=False)
+        return ReleaseReply(accepted=True, detail="done")
 
     def _run(self) -> None:
         seq = 0

@@ -213,12 +213,12 @@ def test_a_detector_that_fails_lets_the_door_go_and_comes_back() -> None:
 def test_a_manager_lets_go() -> None:
     with running() as rig:
         hold(rig)
-        reply = rig.guard.release(ReleaseRequest(elevator_id="car-1", reason="a wheelchair", by="ann"))
+        reply = rig.guard.command(ReleaseRequest(elevator_id="car-1", reason="a wheelchair", by="ann"))
         assert reply.accepted
         rig.wait(lambda: rig.phase() is Phase.INHIBITED, "inhibited")
         assert not rig.relay.energised
         assert rig.elevator.state().inhibit_reason == "remote_release"
-        assert not rig.guard.release(ReleaseRequest(elevator_id="car-9", reason="x", by="ann")).accepted
+        assert not rig.guard.command(ReleaseRequest(elevator_id="car-9", reason="x", by="ann")).accepted
 
 
 def test_a_broken_disk_does_not_keep_the_door_from_being_held_or_let_go() -> None:

@@ -17,7 +17,7 @@ import pytest
 import zmq
 
 from api.link import COMMANDS, LIVE, MAX_COMMAND, GuardLink, frame_topic
-from api.live import ReleaseReply, ReleaseRequest
+from api.live import Command, ReleaseReply, ReleaseRequest
 from api.web_link import WebLink
 from tests.api.live_values import make_elevator, make_frame, make_state
 from vision.errors import LinkError
@@ -209,7 +209,7 @@ async def test_iterators_end_when_the_link_is_closed(run_dir: Path) -> None:
         await asyncio.sleep(0)
     assert await asyncio.wait_for(asyncio.gather(*readers), DEADLINE_S) == [0, 1]
     with pytest.raises(LinkError, match="closed"):
-        await web.release(REQUEST)
+        await web.command(REQUEST)
 
 
 # --- commands ----------------------------------------------------------------------------------------------
@@ -217,36 +217,36 @@ async def test_iterators_end_when_the_link_is_closed(run_dir: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_release_reaches_guard_and_its_answer_comes_back(guard: GuardLink, run_dir: Path) -> None:
-    heard: list[ReleaseRequest] = []
+    heard: list[Command] = []
 
-    def handler(request: ReleaseRequest) -> ReleaseReply:
+    def handler(request: Command) -> ReleaseReply:
         heard.append(request)
         return ReleaseReply(accepted=request.elevator_id == "car-1", detail="let go")
 
     guard.serve_commands(handler)
     async with web_on(run_dir) as web:
-        assert await web.release(REQUEST, DEADLINE_S) == ReleaseReply(accepted=True, detail="let go")
+        assert await web.command(REQUEST, DEADLINE_S) == ReleaseReply(accepted=True, detail="let go")
         other = REQUEST.model_copy(update={"elevator_id": "car-9"})
-        replies = await asyncio.gather(*(web.release(r, DEADLINE_S) for r in (REQUEST, other, REQUEST)))
+        replies = await asyncio.gather(*(web.command(r, DEADLINE_S) for r in (REQUEST, other, REQUEST)))
         assert [r.accepted for r in replies] == [True, False, True]
     assert len(heard) == 4
 
 
 @pytest.mark.anyio
 async def test_a_release_without_guard_fails_and_does_not_arrive_later(run_dir: Path) -> None:
-    heard: list[ReleaseRequest] = []
+    heard: list[Command] = []
 
-    def handler(request: ReleaseRequest) -> ReleaseReply:
+    def handler(request: Command) -> ReleaseReply:
         heard.append(request)
         return ReleaseReply(accepted=True, detail="")
 
     async with web_on(run_dir) as web:
         with pytest.raises(LinkError, match="did not answer"):
-            await web.release(REQUEST, 0.1)
+            await web.command(REQUEST, 0.1)
         guard = GuardLink(run_dir)
         later = REQUEST.model_copy(update={"reason": "second"})
         guard.serve_commands(handler)
-        await web.release(later, DEADLINE_S)
+        await web.command(later, DEADLINE_S)
         guard.close()
     assert [r.reason for r in heard] == ["second"]
 
@@ -254,15 +254,15 @@ async def test_a_release_without_guard_fails_and_does_not_arrive_later(run_dir: 
 @pytest.mark.anyio
 async def test_a_command_that_waited_too_long_in_a_hung_guard_is_not_done(run_dir: Path) -> None:
     guard = GuardLink(run_dir)
-    heard: list[ReleaseRequest] = []
+    heard: list[Command] = []
 
-    def handler(request: ReleaseRequest) -> ReleaseReply:
+    def handler(request: Command) -> ReleaseReply:
         heard.append(request)
         return ReleaseReply(accepted=True, detail="")
 
     async with web_on(run_dir) as web:
         with pytest.raises(LinkError):
-            await web.release(REQUEST, 0.5)  # guard does not look
+            await web.command(REQUEST, 0.5)  # guard does not look
     assert guard.poll_commands(handler, 0.2) == 0
     assert heard == []
     guard.close()
@@ -287,7 +287,7 @@ def test_what_is_not_understood_is_answered_counted_and_harmless(guard: GuardLin
         [b"1" * 5000, late, b"[" * 10_000],
     ]
 
-    def handler(request: ReleaseRequest) -> ReleaseReply:
+    def handler(request: Command) -> ReleaseReply:
         return ReleaseReply(accepted=True, detail="")
 
     try:
@@ -325,7 +325,7 @@ async def test_a_handler_that_fails_does_not_end_the_thread(
 ) -> None:
     calls = []
 
-    def handler(request: ReleaseRequest) -> ReleaseReply:
+    def handler(request: Command) -> ReleaseReply:
         calls.append(request)
         if len(calls) == 1:
             raise RuntimeError("broken")
@@ -334,8 +334,8 @@ async def test_a_handler_that_fails_does_not_end_the_thread(
     guard.serve_commands(handler)
     async with web_on(run_dir) as web:
         with pytest.raises(LinkError):
-            await web.release(REQUEST, 1.0)
-        assert (await web.release(REQUEST, DEADLINE_S)).accepted
+            await web.command(REQUEST, 1.0)
+        assert (await web.command(REQUEST, DEADLINE_S)).accepted
     assert "answering a command failed" in caplog.text
 
 

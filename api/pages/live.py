@@ -1,0 +1,40 @@
+"""``/``: what is now, and the latest events. The live parts are filled in by ``static/live.js``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+
+from api.accounts.who import Actor, Right, needs
+from api.pages.shell import Lang, render
+from api.records import Event
+from api.web_parts import Parts, parts_of
+from vision.errors import StorageError
+
+SHOWN: Final = 10  # events on the page; Review has the rest
+
+router = APIRouter(include_in_schema=False)
+MayLook = Annotated[Actor, Depends(needs(Right.SEE_LIVE))]
+MaySeeEvents = Annotated[Actor, Depends(needs(Right.SEE_EVENTS))]
+
+
+def _latest(parts: Parts) -> tuple[Event, ...] | None:
+    """None: the store fails; the page says so instead of failing too."""
+    try:
+        return parts.store.events(SHOWN).events
+    except StorageError:
+        return None
+
+
+@router.get("/", response_class=HTMLResponse)
+def page(request: Request, _actor: MayLook, lang: Lang = None) -> HTMLResponse:
+    """The live page."""
+    return render(request, "live.html", lang, {"events": _latest(parts_of(request))})
+
+
+@router.get("/fragments/events", response_class=HTMLResponse)
+def events_fragment(request: Request, _actor: MaySeeEvents, lang: Lang = None) -> HTMLResponse:
+    """The latest events as the page shows them, to be put in place by the page itself."""
+    return render(request, "events.html", lang, {"events": _latest(parts_of(request))})
