@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import cv2
 
 from api.about import version
-from api.again import AGAIN, is_started_again
+from api.again import AGAIN
 from api.book import Write
 from api.elevator import Elevator
 from api.live import (

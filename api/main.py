@@ -203,7 +203,13 @@ def run_web(settings: Settings) -> int:
     except StorageError as exc:  # the page still shows the doors, and says that events cannot be read
         log.error("%s", exc)
     web = settings.web
-    app = create_app(store, WebLink(settings.run_dir), version=version(), allowed_hosts=web.allowed_hosts)
+    app = create_app(
+        store,
+        WebLink(settings.run_dir),
+        version=version(),
+        allowed_hosts=web.allowed_hosts,
+        settings=settings,
+    )
     log.info("the page is at http://%s:%d", web.host, web.port)
     make_server(app, web.host, web.port).run()
     store.close()

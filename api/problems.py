@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -123,8 +123,10 @@ def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem."""
 
     @app.exception_handler(ProblemError)
-    async def _problem(_request: Request, exc: ProblemError) -> JSONResponse:
-        return exc.response()
+    async def _problem(request: Request, exc: ProblemError) -> Response:
+        from api.pages.shell import problem_page, wants_page  # late: pages are made of these problems
+
+        return problem_page(request, exc) if wants_page(request) else exc.response()
 
     @app.exception_handler(StorageError)
     async def _storage(_request: Request, exc: StorageError) -> JSONResponse:

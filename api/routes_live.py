@@ -84,7 +84,9 @@ async def release(
 
 
 @router.post("/elevators/{elevator_id}/rearm", responses=responses(401, 403, 404, 409, 413, 415, 503))
-async def rearm(request: Request, actor: MayRelease, elevator_id: ElevatorId, body: ReleaseBody) -> ReleaseReply:
+async def rearm(
+    request: Request, actor: MayRelease, elevator_id: ElevatorId, body: ReleaseBody
+) -> ReleaseReply:
     """End a release before its time: the door may be held again, though not for the vehicle let go."""
     command = RearmRequest(elevator_id=elevator_id, reason=body.reason, by=_by(actor, body.by))
     return await _command(request, actor, command)
@@ -96,9 +98,7 @@ def _by(actor: Actor, on_behalf_of: str | None) -> str:
     return name[:200]
 
 
-async def _command(
-    request: Request, actor: Actor, command: ReleaseRequest | RearmRequest
-) -> ReleaseReply:
+async def _command(request: Request, actor: Actor, command: ReleaseRequest | RearmRequest) -> ReleaseReply:
     check(actor, Right.RELEASE, command.elevator_id)
     parts = parts_of(request)
     parts.elevator(command.elevator_id)
@@ -108,7 +108,9 @@ async def _command(
             parts.audit.note, actor, f"door.{command.action}", command.elevator_id, command.reason
         )
     except StorageError as exc:
-        log.error("%s of %s by %s could not be audited: %s", command.action, command.elevator_id, actor.id, exc)
+        log.error(
+            "%s of %s by %s could not be audited: %s", command.action, command.elevator_id, actor.id, exc
+        )
     if not reply.accepted:
         raise ProblemError(409, "release-refused", reply.detail)
     return reply

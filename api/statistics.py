@@ -147,7 +147,9 @@ def figures(
 
 def _releases(facts: Sequence[Fact], changes: Sequence[Change]) -> Iterable[float]:
     """From an event's last sighting until the door was let go because nothing was seen any more."""
-    last = {c.event_id: c.at for c in changes if c.before == "HOLDING" and c.reason == "not_seen" and c.event_id}
+    last = {
+        c.event_id: c.at for c in changes if c.before == "HOLDING" and c.reason == "not_seen" and c.event_id
+    }
     for fact in facts:
         if fact.outcome == "left" and fact.id in last:
             yield max(0.0, (last[fact.id] - fact.last_seen_at).total_seconds())
@@ -185,9 +187,7 @@ def availability(
     return Availability(elevator_id, (until - since).total_seconds(), seconds)
 
 
-def _state_at(
-    changes: Sequence[Change], runs: Sequence[tuple[datetime, datetime]], at: datetime
-) -> str:
+def _state_at(changes: Sequence[Change], runs: Sequence[tuple[datetime, datetime]], at: datetime) -> str:
     """The state at a moment inside a run: what the last change in the same run said, else blind, as a run
     begins."""
     begin = max((b for b, _ in runs if b <= at), default=datetime.min.replace(tzinfo=UTC))

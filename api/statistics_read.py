@@ -22,7 +22,7 @@ def read_facts(
     ).where(e.started_at >= since, e.started_at < until)
     if elevators is not None:
         query = query.where(e.elevator_id.in_(elevators))
-    with store.look("read events for figures") as session:
+    with store.reading("read events for figures") as session:
         return [Fact(*row[:7], escalated=row[7] is not None) for row in session.execute(query)]
 
 
@@ -32,7 +32,10 @@ def read_changes(
     """The steps of the hold machine then, and the last one before for each elevator. Raises: StorageError."""
     p = PhaseChangeRow
     before = (
-        select(p.elevator_id, func.max(p.at).label("at")).where(p.at < since).group_by(p.elevator_id).subquery()
+        select(p.elevator_id, func.max(p.at).label("at"))
+        .where(p.at < since)
+        .group_by(p.elevator_id)
+        .subquery()
     )
     query = (
         select(p.elevator_id, p.at, p.before, p.after, p.reason, p.event_id)
@@ -42,7 +45,7 @@ def read_changes(
     )
     if elevators is not None:
         query = query.where(p.elevator_id.in_(elevators))
-    with store.look("read phase changes for figures") as session:
+    with store.reading("read phase changes for figures") as session:
         return [Change(*row) for row in session.execute(query)]
 
 
@@ -50,7 +53,7 @@ def read_runs(store: Store, until: datetime) -> list[tuple[datetime, datetime]]:
     """Begin and last sign of life of every run of guard that began before. Raises: StorageError."""
     r = GuardRunRow
     query = select(r.started_at, r.alive_at).where(r.started_at < until).order_by(r.started_at)
-    with store.look("read the runs of guard") as session:
+    with store.reading("read the runs of guard") as session:
         return [(begin, end) for begin, end in session.execute(query)]
 
 
@@ -61,5 +64,5 @@ def count_pre_holds(
     query = select(func.count(PreHoldRow.id)).where(PreHoldRow.at >= since, PreHoldRow.at < until)
     if elevators is not None:
         query = query.where(PreHoldRow.elevator_id.in_(elevators))
-    with store.look("count false pre-holds") as session:
+    with store.reading("count false pre-holds") as session:
         return session.scalar(query) or 0

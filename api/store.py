@@ -165,7 +165,12 @@ class Store(ReviewStore, FileStore):
         with self._reading("read what people did") as session:
             return tuple(
                 DoorAction(
-                    r.elevator_id, r.at, "rearm" if r.action == "rearm" else "release", r.by, r.reason, r.event_id
+                    r.elevator_id,
+                    r.at,
+                    "rearm" if r.action == "rearm" else "release",
+                    r.by,
+                    r.reason,
+                    r.event_id,
                 )
                 for r in session.scalars(query)
             )
@@ -177,42 +182,3 @@ class Store(ReviewStore, FileStore):
         )
         with self._reading("count false pre-holds") as session:
             return session.scalar(query) or 0
-<<<<<<< HEAD
-=======
-
-    # --- inside -----------------------------------------------------------------------------------------
-
-    def look(self, doing: str) -> AbstractContextManager[Session]:
-        """A session for reads that have a file of their own. ``doing`` completes "cannot …" in an error."""
-        return self._reading(doing)
-
-    @contextmanager
-    def _reading(self, doing: str) -> Iterator[Session]:
-        with storage_errors(self._where, doing), Session(self._engine) as session:
-            yield session
-
-    @contextmanager
-    def _writing(self, doing: str) -> Iterator[Session]:
-        with storage_errors(self._where, doing), Session(self._writer) as session, session.begin():
-            yield session
-
-    def reading(self, doing: str) -> AbstractContextManager[Session]:
-        """For the other areas of the store: a session to read with. ``doing`` completes 'could not …'."""
-        return self._reading(doing)
-
-    def writing(self, doing: str) -> AbstractContextManager[Session]:
-        """For the other areas of the store: a session in one transaction, committed at the end."""
-        return self._writing(doing)
-
-    def _row(self, session: Session, event_id: str) -> EventRow:
-        row = session.get(EventRow, event_id)
-        if row is None:
-            raise RefusedWriteError(
-                f"there is no event {event_id} in {self._where}; was its start not stored?"
-            )
-        return row
-
-
-def _event(row: EventRow) -> Event:
-    return Event(**{name: getattr(row, name) for name in _EVENT_FIELDS})
->>>>>>> cba4b5e (wip: shell of the pages, statistics, devices, runs and door actions)

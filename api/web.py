@@ -19,6 +19,7 @@ from api import problems, routes_events, routes_health, routes_live, routes_page
 from api.accounts.gate import Gate
 from api.accounts.service import Accounts
 from api.protect import Protect
+from api.settings import Settings
 from api.store import Store
 from api.web_link import Link, WebLink
 from api.web_metrics import CountRequests
@@ -53,12 +54,14 @@ def create_app(
     max_pictures: int = 16,
     max_streams: int = 32,
     accounts: Accounts | None = None,
+    settings: Settings | None = None,
 ) -> FastAPI:
     """The web application. It starts and stops the link; the store stays the caller's.
 
     Args: version: of Liftguard, for the page. allowed_hosts: names without port that browsers may use, IPv6
     in brackets. max_pictures, max_streams: live pictures and state streams that may be open at once.
     accounts: None takes the defaults, in this store.
+    settings: of this box, for the pages about it.
     """
 
     @asynccontextmanager
@@ -80,7 +83,13 @@ def create_app(
     with suppress(StorageError):  # then nobody comes in before the store can be read
         accounts.keeper.set_up()
     app.state.parts = Parts(
-        store, link, version, accounts, max_pictures=max_pictures, max_streams=max_streams
+        store,
+        link,
+        version,
+        accounts,
+        settings=settings,
+        max_pictures=max_pictures,
+        max_streams=max_streams,
     )
     problems.install(app)
     for module in (routes_events, routes_health, routes_live, routes_pages):

@@ -194,7 +194,8 @@ class WebLink:
             yield self.state()
 
     async def command(self, request: Command, timeout_s: float = 2.0) -> ReleaseReply:
-        """Ask guard to do something, such as to let a door go. Guard drops the command if it gets to it only after the timeout.
+        """Ask guard to do something, such as to let a door go. Guard drops a command that it gets to only
+        after the timeout.
 
         Raises: LinkError if guard does not answer in time.
         """

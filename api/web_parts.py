@@ -15,6 +15,7 @@ from api.accounts.service import Accounts
 from api.accounts.who import Actor
 from api.live import ElevatorState, GuardState
 from api.problems import ProblemError
+from api.settings import Settings
 from api.store import Store
 from api.web_link import Link
 from api.web_metrics import WebMetrics
@@ -66,6 +67,7 @@ class Parts:
     link: Link
     version: str
     accounts: Accounts
+    settings: Settings | None = None  # what this box is set to; None in tests that do not need it
     metrics: WebMetrics = field(default_factory=WebMetrics)
     max_pictures: int = 16
     max_streams: int = 32

@@ -65,7 +65,9 @@ def devices(parts: Parts, actor: Actor) -> dict[str, Any]:
     """What the page shows of the elevators that this actor may see."""
     state = parts.link.state()
     seen = [] if state is None else [e for e in state.elevators if actor.may(Right.SEE_LIVE, e.id)]
-    troubles = [r for r in reasons(parts, state) if r.elevator_id is None or actor.may(Right.SEE_LIVE, r.elevator_id)]
+    troubles = [
+        r for r in reasons(parts, state) if r.elevator_id is None or actor.may(Right.SEE_LIVE, r.elevator_id)
+    ]
     worried = {r.elevator_id for r in troubles}
     return {
         "troubles": troubles,

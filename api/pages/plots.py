@@ -42,7 +42,12 @@ class Bars:
 
 
 def bars(
-    values: Sequence[float], labels: Sequence[str], *, width: float = 720, height: float = 200, chars: int = 70
+    values: Sequence[float],
+    labels: Sequence[str],
+    *,
+    width: float = 480,
+    height: float = 200,
+    chars: int = 46,
 ) -> Bars:
     """Vertical bars from zero. Args: chars: how many characters fit below the drawing."""
     if len(values) != len(labels):
@@ -77,8 +82,5 @@ def nice_top(highest: float) -> float:
     """A round number at or above ``highest``: 1, 2, 4, 6, 10, 20, 40, 60, 100, …"""
     if highest <= 1:
         return 1
-    for power in range(12):
-        for step in (1, 2, 4, 6):
-            if step * 10**power >= highest:
-                return step * 10**power
-    return highest
+    size: float = 10 ** math.floor(math.log10(highest))
+    return next(step * size for step in (1, 2, 4, 6, 10) if step * size >= highest)

@@ -70,6 +70,15 @@ def iso(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def in_bytes(n: float) -> str:
+    """Bytes for a person, in powers of ten as disks are sold: 12 MB, 1.5 GB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(n) < 999.5:
+            return f"{n:.0f} {unit}" if unit in {"B", "kB"} or n >= 10 else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"
+
+
 def _templates() -> Jinja2Templates:
     # No auto-reload and no undefined names: a misspelt word is an error in the tests, not a gap on the page.
     env = jinja2.Environment(
@@ -81,6 +90,7 @@ def _templates() -> Jinja2Templates:
         lstrip_blocks=True,
     )
     env.filters["iso"] = iso
+    env.filters["bytes"] = in_bytes
     env.filters["plain"] = lambda at: at.strftime("%Y-%m-%d %H:%M:%S UTC")
     return Jinja2Templates(env=env)
 
@@ -107,9 +117,7 @@ def _around(request: Request, lang: str, actor: Actor | None) -> dict[str, Any]:
         "t": Words(lang),
         "lang": lang,
         "other_lang": other,
-        "other_url": str(request.url.include_query_params(lang=other)).removeprefix(
-            f"{request.url.scheme}://{request.url.netloc}"
-        ),
+        "other_url": f"{request.url.path}?{request.url.include_query_params(lang=other).query}",
         "version": parts.version,
         "state": state,
         "names": {} if state is None else {e.id: e.name for e in state.elevators},
@@ -134,10 +142,13 @@ def render(
 
 def problem_page(request: Request, exc: ProblemError) -> HTMLResponse:
     """A problem as a page, for a person whose browser asked for one."""
-    actor = None if exc.problem.status == 401 else actor_of(request)  # noqa: PLR2004
+    actor = None if exc.problem.status == 401 else actor_of(request)
     around = _around(request, language(request, request.query_params.get("lang")), actor)
     return templates.TemplateResponse(
-        request, "problem.html", around | {"problem": exc.problem, "kind": exc.kind}, status_code=exc.problem.status
+        request,
+        "problem.html",
+        around | {"problem": exc.problem, "kind": exc.kind},
+        status_code=exc.problem.status,
     )
 
 

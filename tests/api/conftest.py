@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.live import Command, GuardState, ReleaseReply
+from api.live import Command, GuardState, ReleaseReply, ReleaseRequest
 from api.store import Store
 from api.web import create_app
 from api.web_link import LiveFrame
@@ -31,6 +31,10 @@ class FakeLink:
     asked: list[Command] = field(default_factory=list)
     states: list[GuardState | None] = field(default_factory=list)
     watching: int = 0
+
+    @property
+    def released(self) -> list[ReleaseRequest]:
+        return [command for command in self.asked if isinstance(command, ReleaseRequest)]
 
     def state(self) -> GuardState | None:
         return self.now

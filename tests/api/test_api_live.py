@@ -38,7 +38,7 @@ async def test_release_reaches_guard(client: httpx.AsyncClient, link: FakeLink) 
         "/api/v1/elevators/car-1/release", json={"reason": " resident waits "}, headers=SAME
     )
     assert answer.json() == {"accepted": True, "detail": "let go"}
-    assert [(r.elevator_id, r.reason, r.by) for r in link.asked] == [
+    assert [(r.elevator_id, r.reason, r.by) for r in link.released] == [
         ("car-1", "resident waits", "local user")
     ]
 
@@ -46,7 +46,7 @@ async def test_release_reaches_guard(client: httpx.AsyncClient, link: FakeLink) 
 async def test_release_from_a_program_without_origin(client: httpx.AsyncClient, link: FakeLink) -> None:
     answer = await client.post("/api/v1/elevators/car-1/release", json={"reason": "test", "by": "script"})
     assert answer.status_code == 200
-    assert link.asked[0].by == "local user (script)"
+    assert link.released[0].by == "local user (script)"
 
 
 async def test_release_that_cannot_be_done(client: httpx.AsyncClient, link: FakeLink) -> None:
@@ -103,7 +103,7 @@ async def test_what_is_wrong_with_a_reason_is_said(client: httpx.AsyncClient) ->
 async def test_a_reason_may_be_in_any_language(client: httpx.AsyncClient, link: FakeLink, text: str) -> None:
     answer = await client.post("/api/v1/elevators/car-1/release", json={"reason": text, "by": text})
     assert answer.status_code == 200
-    assert [(r.reason, r.by) for r in link.asked] == [(text, text)]
+    assert [(r.reason, r.by) for r in link.released] == [(text, f"local user ({text})")]
 
 
 @pytest.mark.parametrize("changes", [{"reason": "a\nb"}, {"by": "a\x1bb"}, {"more": 1}])

@@ -8,7 +8,16 @@ from datetime import datetime
 
 import numpy as np
 
-from api.records import EventEnd, EventProgress, Evidence, NewEvent, PhaseChange, PreHold
+from api.records import (
+    DoorAction,
+    EventEnd,
+    EventProgress,
+    Evidence,
+    GuardRun,
+    NewEvent,
+    PhaseChange,
+    PreHold,
+)
 from vision.errors import StorageError
 from vision.types import Detections, Frame, Image
 
@@ -75,6 +84,8 @@ class MemoryStore:
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
     phases: list[PhaseChange] = field(default_factory=list)
     pre_holds: list[PreHold] = field(default_factory=list)
+    runs: dict[str, GuardRun] = field(default_factory=dict)
+    actions: list[DoorAction] = field(default_factory=list)
     closed: int = 0
 
     def close(self) -> None:
@@ -111,3 +122,11 @@ class MemoryStore:
     def add_pre_hold(self, pre_hold: PreHold) -> None:
         self._check()
         self.pre_holds.append(pre_hold)
+
+    def note_run(self, run: GuardRun) -> None:
+        self._check()
+        self.runs[run.id] = run
+
+    def add_door_action(self, action: DoorAction) -> None:
+        self._check()
+        self.actions.append(action)

@@ -13,9 +13,9 @@ import pytest
 
 from api.book import EventBook, Identity
 from api.elevator import STAGES, Elevator, Parts
-from api.guard import LIVE_WIDTH_PX, Guard
+from api.guard import LIVE_WIDTH_PX, RELEASE_FOR_S, Guard
 from api.latency import LatencyWindow
-from api.live import GuardState, LiveFrameInfo, ModelInfo, ReleaseRequest
+from api.live import GuardState, LiveFrameInfo, ModelInfo, RearmRequest, ReleaseRequest, RestartRequest
 from api.load import load_settings
 from api.metrics import GuardMetrics
 from api.recorder import Recorder
@@ -219,6 +219,49 @@ def test_a_manager_lets_go() -> None:
         assert not rig.relay.energised
         assert rig.elevator.state().inhibit_reason == "remote_release"
         assert not rig.guard.command(ReleaseRequest(elevator_id="car-9", reason="x", by="ann")).accepted
+        left_s = rig.elevator.state().released_for_s
+        assert left_s is not None
+        assert 0 < left_s <= RELEASE_FOR_S
+        rig.wait(lambda: len(rig.store.actions) == 1, "the reason is stored")
+        (done,) = rig.store.actions
+        (event,) = rig.store.started
+        assert (done.action, done.by, done.reason, done.event_id) == (
+            "release",
+            "ann",
+            "a wheelchair",
+            event.id,
+        )
+
+        assert rig.guard.command(RearmRequest(elevator_id="car-1", reason="it was nothing", by="bo")).accepted
+        rig.wait(lambda: rig.phase() is not Phase.INHIBITED, "armed again")
+        assert rig.elevator.state().released_for_s is None
+        rig.wait(lambda: [a.action for a in rig.store.actions] == ["release", "rearm"], "both are stored")
+
+
+def test_a_restart_is_asked_for_and_never_lengthens_a_hold() -> None:
+    again = RestartRequest(action="restart", by="ann")
+    with running() as rig:
+        refused = rig.guard.command(again)
+        assert not refused.accepted
+        assert "liftguard run" in refused.detail
+        rig.guard._can_restart = True
+        assert rig.guard.state().can_restart
+        hold(rig)
+        assert "car-1" in rig.guard.command(again).detail
+        assert not rig.guard.again
+        rig.there = False
+        rig.wait(lambda: bool(rig.store.ended), "the event is over")
+        assert rig.guard.command(again).accepted
+        assert rig.guard.again
+
+
+def test_the_store_knows_when_guard_ran() -> None:
+    with running() as rig:
+        rig.wait(lambda: len(rig.store.runs) == 1, "a sign of life")
+        (first,) = rig.store.runs.values()
+    (run,) = rig.store.runs.values()
+    assert run.id == first.id
+    assert run.started_at <= first.alive_at < run.alive_at
 
 
 def test_a_broken_disk_does_not_keep_the_door_from_being_held_or_let_go() -> None:

@@ -221,7 +221,9 @@ async def test_a_release_reaches_guard_and_its_answer_comes_back(guard: GuardLin
 
     def handler(request: Command) -> ReleaseReply:
         heard.append(request)
-        return ReleaseReply(accepted=request.elevator_id == "car-1", detail="let go")
+        return ReleaseReply(
+            accepted=isinstance(request, ReleaseRequest) and request.elevator_id == "car-1", detail="let go"
+        )
 
     guard.serve_commands(handler)
     async with web_on(run_dir) as web:
@@ -248,7 +250,7 @@ async def test_a_release_without_guard_fails_and_does_not_arrive_later(run_dir: 
         guard.serve_commands(handler)
         await web.command(later, DEADLINE_S)
         guard.close()
-    assert [r.reason for r in heard] == ["second"]
+    assert heard == [later]
 
 
 @pytest.mark.anyio

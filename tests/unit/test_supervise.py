@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from api.again import AGAIN, is_started_again
 from api.load import load_settings
 from api.supervise import REFUSED, RESTART_S, STEADY_S, Supervisor, banner, child_environment
 from tests.support.fakes import FakeClock
@@ -100,6 +101,21 @@ def test_a_refusal_later_is_tried_again_and_does_not_end_guard() -> None:
     rig.pass_s(RESTART_S[1])
     assert rig.started == ["guard", "web", "web", "web"]
     assert rig.children["guard"].signals == []
+
+
+def test_a_process_that_asks_to_start_again_does_so_at_once_every_time() -> None:
+    rig = Rig()
+    for _ in range(3):
+        rig.children["guard"].code = AGAIN
+        assert rig.pass_s(0.2) is None
+    assert rig.started.count("guard") == 4
+    assert rig.children["web"].signals == []
+
+
+def test_guard_knows_whether_somebody_starts_it_again() -> None:
+    assert is_started_again(child_environment(None, {}, {}))
+    assert is_started_again({"NOTIFY_SOCKET": "/run/systemd/notify"})
+    assert not is_started_again({"PATH": "/bin"})
 
 
 def test_stopping_kills_only_who_does_not_listen() -> None:

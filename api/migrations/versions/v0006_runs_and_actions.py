@@ -8,8 +8,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from api.tables import UtcDateTime
-
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -23,8 +21,8 @@ def upgrade() -> None:
     op.create_table(
         "guard_runs",
         sa.Column("id", sa.String(36), primary_key=True),
-        sa.Column("started_at", UtcDateTime(), nullable=False),
-        sa.Column("alive_at", UtcDateTime(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("alive_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("software_version", sa.String(64), nullable=False),
     )
     op.create_index("ix_guard_runs_started_at", "guard_runs", ["started_at"])
@@ -32,7 +30,7 @@ def upgrade() -> None:
         "door_actions",
         sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
         sa.Column("elevator_id", sa.String(64), nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("action", sa.String(16), nullable=False),
         sa.Column("by", sa.String(200), nullable=False),
         sa.Column("reason", sa.String(500), nullable=False),
