@@ -22,7 +22,7 @@ from starlette.types import Scope
 from api.accounts.who import Actor, Right, actor_of
 from api.i18n import WORDS, Words, choose_language
 from api.problems import ProblemError
-from api.web_parts import parts_of
+from api.web_parts import parts_of, seen_by
 
 ROOT: Final = Path(__file__).parents[1]
 LANG_COOKIE: Final = "liftguard_lang"
@@ -112,6 +112,8 @@ def shell(request: Request, asked: str | None) -> dict[str, Any]:
 def _around(request: Request, lang: str, actor: Actor | None) -> dict[str, Any]:
     parts = parts_of(request)
     state = parts.link.state()
+    if state is not None and actor is not None:
+        state = seen_by(actor, state)
     other = "en" if lang == "zh" else "zh"
     return {
         "t": Words(lang),

@@ -9,32 +9,17 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.accounts.who import RIGHTS, SCOPE_KEY, Actor, Role
+from api.accounts.who import Actor, Role
 from api.store import Store
 from tests.api.conftest import FakeLink
 from tests.api.live_values import make_elevator, make_state
 from tests.api.test_api_events import add
+from tests.support.signed_in import sign_in, sign_in_as
 
 pytestmark = pytest.mark.anyio
 STATIC = Path(__file__).parents[2] / "api" / "static"
 HTML = {"accept": "text/html,application/xhtml+xml"}
-
-
-class As:
-    """Puts an actor in front of the application, as the sign-in does."""
-
-    def __init__(self, app: ASGIApp, actor: object) -> None:
-        self.app, self.actor = app, actor
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[SCOPE_KEY] = self.actor
-        await self.app(scope, receive, send)
-
-
-def sign_in(app: FastAPI, role: Role, elevators: frozenset[str] | None = None) -> None:
-    app.add_middleware(As, actor=Actor(role, role.title(), RIGHTS[role], elevators))
 
 
 def places(text: str) -> list[str]:
@@ -58,7 +43,7 @@ async def test_the_navigation_shows_where_one_may_go(
 
 
 async def test_a_page_says_in_words_that_one_may_not_see_it(app: FastAPI, client: httpx.AsyncClient) -> None:
-    app.add_middleware(As, actor=Actor("x", "Nobody", frozenset()))
+    sign_in_as(app, Actor("x", "Nobody", frozenset()))
     answer = await client.get("/statistics?lang=en", headers=HTML)
     assert answer.status_code == 403
     assert "You may not see this page" in answer.text
