@@ -209,6 +209,7 @@ def run_web(settings: Settings) -> int:
         version=version(),
         allowed_hosts=web.allowed_hosts,
         settings=settings,
+        evidence_dir=settings.evidence_dir,
     )
     log.info("the page is at http://%s:%d", web.host, web.port)
     make_server(app, web.host, web.port).run()

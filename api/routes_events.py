@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.accounts.who import Actor, Right, needs
+from api.accounts.who import Actor, Right, check, needs
 from api.event_search import EventFilter
 from api.problems import ProblemError, responses
 from api.records import Cursor, Event
+from api.store import Store
 from api.web_parts import EventId, parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 MaySeeEvents = Annotated[Actor, Depends(needs(Right.SEE_EVENTS))]
 
 OutcomeFilter = Literal["open", "left", "escalated", "inhibited", "blind", "stopped", "interrupted"]
+VerdictFilter = Literal["confirmed", "false_alarm", "unsure", "none"]
+ClassFilter = Literal["e_bike", "bicycle", "kick_scooter"]
+Seconds = Annotated[float | None, Query(ge=0, le=10_000_000, allow_inf_nan=False)]
 
 
 class EventBody(BaseModel):
@@ -44,6 +48,15 @@ class EventBody(BaseModel):
     model_sha256: str
     rules_version: str
     software_version: str
+    duration_s: float | None = Field(description="From started_at to ended_at")
+    verdict: str | None = Field(description="confirmed, false_alarm or unsure; null: nobody has judged it")
+    verdict_reason: str | None = Field(description="Of a false alarm: what it was")
+    note: str
+    labels: list[str]
+    locked: bool = Field(description="Its evidence is never deleted to make room or for its age")
+    reviewed_by: str | None = Field(description="Id of who judged it last")
+    reviewed_at: AwareDatetime | None
+    review_version: int = Field(description="+1 with every review; the ETag of the event")
 
 
 class EvidenceBody(BaseModel):
@@ -78,7 +91,8 @@ class EventsBody(BaseModel):
     """A page of events, newest first."""
 
     events: list[EventBody]
-    next: str | None = Field(description="`cursor` of the next page; null: that was all")
+    next: str | None = Field(description="`cursor` of the next page, older ones; null: that was all")
+    previous: str | None = Field(description="`cursor` of the page before, newer ones; null: there is none")
 
 
 def event_body(event: Event) -> EventBody:
@@ -86,20 +100,44 @@ def event_body(event: Event) -> EventBody:
     return EventBody(**asdict(event))
 
 
+def event_of(store: Store, event_id: str, actor: Actor, right: Right) -> Event:
+    """The event, which the actor may do that with. Raises: ProblemError 404 or 403."""
+    event = store.event(event_id)
+    if event is None or not actor.may(Right.SEE_EVENTS, event.elevator_id):
+        # The same answer for an event of somebody else's elevator: an id tells nothing.
+        raise ProblemError(404, "unknown-event", f"there is no event {event_id}")
+    check(actor, right, event.elevator_id)
+    return event
+
+
+def etag_of(event: Event) -> str:
+    """The entity tag of what people said of an event."""
+    return f'"{event.review_version}"'
+
+
 @router.get("/events", responses=responses(401, 403, 503))
 def list_events(
     request: Request,
     actor: MaySeeEvents,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next` or `previous` of a page")] = None,
     elevator_id: Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = None,
     outcome: Annotated[OutcomeFilter | None, Query()] = None,
     since: Annotated[AwareDatetime | None, Query(description="started_at at or after")] = None,
     until: Annotated[AwareDatetime | None, Query(description="started_at before")] = None,
+    class_name: Annotated[ClassFilter | None, Query()] = None,
+    min_duration_s: Seconds = None,
+    max_duration_s: Seconds = None,
+    label: Annotated[str | None, Query(min_length=1, max_length=40)] = None,
+    verdict: Annotated[VerdictFilter | None, Query(description="`none`: not judged yet")] = None,
+    locked: Annotated[bool | None, Query()] = None,
+    text: Annotated[
+        str | None, Query(max_length=200, description="Words of note and labels, or the beginning of an id")
+    ] = None,
 ) -> EventsBody:
     """Events, newest first, page by page. Times are ISO 8601 with a zone, such as `2026-03-01T08:00:00Z`."""
     try:
-        before = None if cursor is None else Cursor.decode(cursor)
+        at = None if cursor is None else Cursor.decode(cursor)
     except ValueError as exc:
         raise ProblemError(422, "bad-request", f"query.cursor: {exc}") from exc
     wanted = EventFilter(
@@ -107,25 +145,33 @@ def list_events(
         until=until,
         elevator_id=elevator_id,
         elevators=actor.where(Right.SEE_EVENTS),
+        class_name=class_name,
         outcome=outcome,
+        min_duration_s=min_duration_s,
+        max_duration_s=max_duration_s,
+        label=label,
+        verdict=verdict,
+        locked=locked,
+        text=text,
     )
-    page = parts_of(request).store.search(wanted, limit, before)
+    page = parts_of(request).store.search(wanted, limit, at)
     return EventsBody(
         events=[event_body(event) for event in page.events],
         next=None if page.next is None else page.next.encode(),
+        previous=None if page.previous is None else page.previous.encode(),
     )
 
 
 @router.get("/events/{event_id}", responses=responses(401, 403, 404, 503))
-def get_event(request: Request, actor: MaySeeEvents, event_id: EventId) -> EventDetailBody:
-    """One event with its evidence and the steps of the hold machine."""
+def get_event(
+    request: Request, response: Response, actor: MaySeeEvents, event_id: EventId
+) -> EventDetailBody:
+    """One event with its evidence and the steps of the hold machine. Its ETag names the latest review."""
     parts = parts_of(request)
     store = parts.store
-    event = store.event(event_id)
-    if event is None or not actor.may(Right.SEE_EVENTS, event.elevator_id):
-        # The same answer for an event of somebody else's elevator: an id tells nothing.
-        raise ProblemError(404, "unknown-event", f"there is no event {event_id}")
+    event = event_of(store, event_id, actor, Right.SEE_EVENTS)
     parts.audit.note(actor, "event.read", event_id)
+    response.headers["etag"] = etag_of(event)
     return EventDetailBody(
         **asdict(event),
         evidence=[EvidenceBody(**asdict(row)) for row in store.evidence(event_id)],

@@ -330,6 +330,32 @@ class VisionSettings(_Table):
     motion_gate: bool = Field(True, description="Skip inference while an empty car is still")
 
 
+class EvidenceSettings(_Table):
+    """Clips and pictures of events. docs/evidence.md says what becomes of them."""
+
+    keep_days: int = Field(
+        30, ge=1, le=3650, description="Older evidence is deleted, unless its event is locked"
+    )
+    elevator_max_gib: float | None = Field(
+        None,
+        ge=0.01,
+        le=100_000,
+        description="Room for one elevator's evidence, in GiB; None: no limit of its own",
+    )
+    box_max_gib: float | None = Field(
+        None,
+        ge=0.01,
+        le=100_000,
+        description="Room for all evidence of this box, in GiB; None: the whole disk",
+    )
+    min_free_gib: float = Field(
+        1.0, ge=0, le=100_000, description="Free space to keep on the disk; the oldest evidence goes for it"
+    )
+    sweep_s: float = Field(
+        60.0, ge=1, le=86_400, description="How often guard looks whether something must go"
+    )
+
+
 class StoreSettings(_Table):
     """Where events are kept."""
 
@@ -374,6 +400,7 @@ class Settings(_Table):
     elevators: tuple[ElevatorSettings, ...] = Field((ElevatorSettings(),), min_length=1, max_length=16)
     detector: DetectorSettings = DetectorSettings()
     vision: VisionSettings = VisionSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
 
@@ -411,6 +438,11 @@ class Settings(_Table):
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store."""
         return self.store.url or f"sqlite:///{(self.data_dir / 'liftguard.db').resolve()}"
+
+    @property
+    def evidence_dir(self) -> Path:
+        """Where clips and pictures of events lie, a folder for each elevator."""
+        return self.data_dir / "evidence"
 
     @property
     def run_dir(self) -> Path:

@@ -15,9 +15,20 @@ from typing import Any, Final
 import uvicorn
 from fastapi import FastAPI
 
-from api import problems, routes_events, routes_health, routes_live, routes_pages
+from api import (
+    problems,
+    routes_events,
+    routes_evidence,
+    routes_health,
+    routes_live,
+    routes_pages,
+    routes_review,
+)
 from api.accounts.gate import Gate
 from api.accounts.service import Accounts
+from api.evidence.blur import Blurrer
+from api.evidence.folder import EvidenceFolder
+from api.evidence.serve import EvidenceDesk
 from api.protect import Protect
 from api.settings import Settings
 from api.store import Store
@@ -26,8 +37,9 @@ from api.web_metrics import CountRequests
 from api.web_parts import Parts
 from vision.errors import StorageError
 
-MAX_BODY: Final = 16 * 1024
-"""Bytes of a request body. The largest, a release, has about 3 KB."""
+MAX_BODY: Final = 48 * 1024
+"""Bytes of a request body. The largest, a review, has up to 2000 characters of note and 20 labels of 40, each
+character up to 12 bytes in escaped JSON."""
 API_VERSION: Final = "1"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -55,6 +67,8 @@ def create_app(
     max_streams: int = 32,
     accounts: Accounts | None = None,
     settings: Settings | None = None,
+    evidence_dir: Path = Path("evidence"),
+    blurrer: Blurrer | None = None,
 ) -> FastAPI:
     """The web application. It starts and stops the link; the store stays the caller's.
 
@@ -62,6 +76,7 @@ def create_app(
     in brackets. max_pictures, max_streams: live pictures and state streams that may be open at once.
     accounts: None takes the defaults, in this store.
     settings: of this box, for the pages about it.
+    evidence_dir: where evidence files lie. blurrer: None shows originals only, to those who may see them.
     """
 
     @asynccontextmanager
@@ -82,17 +97,19 @@ def create_app(
     accounts = accounts or Accounts(store)
     with suppress(StorageError):  # then nobody comes in before the store can be read
         accounts.keeper.set_up()
+    desk = EvidenceDesk(EvidenceFolder(evidence_dir), store, blurrer)
     app.state.parts = Parts(
         store,
         link,
         version,
         accounts,
+        desk,
         settings=settings,
         max_pictures=max_pictures,
         max_streams=max_streams,
     )
     problems.install(app)
-    for module in (routes_events, routes_health, routes_live, routes_pages):
+    for module in (routes_events, routes_evidence, routes_review, routes_health, routes_live, routes_pages):
         app.include_router(module.router)
     app.mount("/static", routes_pages.static)
     app.add_middleware(Gate, keeper=accounts.keeper, open_until_set_up=accounts.rules.open_until_set_up)

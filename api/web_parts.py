@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Path
 from starlette.requests import HTTPConnection
@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from api.accounts.audit import Audit
 from api.accounts.service import Accounts
 from api.accounts.who import Actor
+from api.evidence.serve import EvidenceDesk
 from api.live import ElevatorState, GuardState
 from api.problems import ProblemError
 from api.settings import Settings
@@ -21,13 +22,8 @@ from api.web_link import Link
 from api.web_metrics import WebMetrics
 
 ElevatorId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="As in the settings")]
-EventId = Annotated[
-    str,
-    Path(
-        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
-        description="UUIDv7 in lower case",
-    ),
-]
+EVENT_ID: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+EventId = Annotated[str, Path(pattern=EVENT_ID, description="UUIDv7 in lower case")]
 
 
 @dataclass(slots=True)
@@ -67,6 +63,7 @@ class Parts:
     link: Link
     version: str
     accounts: Accounts
+    evidence: EvidenceDesk
     settings: Settings | None = None  # what this box is set to; None in tests that do not need it
     metrics: WebMetrics = field(default_factory=WebMetrics)
     max_pictures: int = 16

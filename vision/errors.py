@@ -35,3 +35,7 @@ class LinkError(LiftguardError, ConnectionError):
 
 class ConflictError(LiftguardError, ValueError):
     """Somebody else changed it meanwhile. Read it again, then decide."""
+
+
+class EvidenceError(LiftguardError, OSError):
+    """A clip or picture cannot be made, read or shown. The event itself stands."""

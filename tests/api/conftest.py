@@ -85,8 +85,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def app(store: Store, link: FakeLink) -> FastAPI:
-    return create_app(store, link, version="9.9.9", max_pictures=2, max_streams=1)
+def app(store: Store, link: FakeLink, tmp_path: Path) -> FastAPI:
+    return create_app(
+        store, link, version="9.9.9", max_pictures=2, max_streams=1, evidence_dir=tmp_path / "evidence"
+    )
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from api.evidence.chain import GENESIS, breaks
-from api.evidence.paths import check_path, delete_inside, evidence_path, open_inside
+from api.evidence.paths import check_path, delete_inside, open_inside
 from api.store import Store
-from tests.support.events import T0, make_event, make_file
+from tests.support.events import make_event, make_file
 
 
 @pytest.fixture
@@ -103,10 +103,3 @@ def test_files_open_only_inside_and_never_through_a_link(tmp_path: Path) -> None
             delete_inside(root, path)
     assert delete_inside(root, "car-1/2026/clip.mp4") == 4
     assert delete_inside(root, "car-1/2026/clip.mp4") == 0
-
-
-def test_where_a_file_lies() -> None:
-    event = make_event(id="01955555-0000-7000-8000-000000000000")
-    assert make_file(event, "clip", 3).path == f"car-1/2026/03/01/{event.id}-clip-3.mp4"
-    with pytest.raises(ValueError, match="no evidence"):
-        evidence_path(event.id, "car-1", "clip", 0, "text/html", T0)
