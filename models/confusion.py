@@ -15,23 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detector import OnnxDetector
-from models.evaluate import FLOOR, MATCH_IOU, Labelled, at_operating_point, read_set
+from models.evaluate import MATCH_IOU, at_operating_point
+from models.looks import Look, look
 from models.manifest import load_manifest
+from models.sets import read_set
 from vision.errors import LiftguardError
 from vision.geometry import box_iou
-from vision.types import CLASS_NAMES, Detector, Image
+from vision.types import CLASS_NAMES, Image
 
 CELL_PX, LEFT_PX, TOP_PX = 92, 130, 60
 
 
-def confusion(
-    detector: Detector, pictures: Iterable[tuple[Labelled, Image]], confs: Sequence[float]
-) -> NDArray[np.int64]:
-    """(C + 1, C + 1) counts, true class by called class; the last row and column mean "nothing there"."""
+def confusion(looks: Iterable[Look], confs: Sequence[float]) -> NDArray[np.int64]:
+    """(C + 1, C + 1) counts, true class by called class; the last row and column mean "nothing there".
+
+    Pictures whose boxes are not all known are left out.
+    """
     size = len(CLASS_NAMES) + 1
     table = np.zeros((size, size), np.int64)
-    for truth, image in pictures:
-        found = at_operating_point(detector.detect(image, FLOOR), confs)
+    for truth, found in ((one.truth, at_operating_point(one.found, confs)) for one in looks):
+        if not truth.boxed:
+            continue
         overlap = np.asarray(box_iou(found.xyxy, truth.xyxy), np.float64)
         for row in range(len(found)):
             best = int(overlap[row].argmax()) if overlap.shape[1] else 0
@@ -83,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         entry = manifest.get(args.model)
         detector = OnnxDetector(entry, manifest.weights_dir)
         pictures = (item for folder in args.data for item in read_set(folder))
-        table = confusion(detector, pictures, entry.operating_confs)
+        table = confusion(look(detector, pictures), entry.operating_confs)
     except LiftguardError as exc:
         print(f"error: {exc}")
         return 2

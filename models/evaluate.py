@@ -13,18 +13,18 @@ import argparse
 import json
 import math
 import statistics
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from models.detector import OnnxDetector
+from models.looks import Look, look
 from models.manifest import load_manifest
-from vision.errors import ConfigError, LiftguardError
+from models.precision import AveragePrecision
+from models.sets import Labelled, read_set
+from vision.errors import LiftguardError
 from vision.geometry import box_iou
 from vision.types import (
     BICYCLE,
@@ -34,17 +34,12 @@ from vision.types import (
     STROLLER,
     WHEELCHAIR,
     Detections,
-    Detector,
-    Image,
 )
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 MATCH_IOU = 0.5
 """Overlap from which a box counts as found: the PASCAL VOC convention (Everingham et al., IJCV 2010, 4.2)."""
 Z_95 = 1.959964
 """97.5 % quantile of the normal distribution, for two-sided 95 % intervals."""
-FLOOR = 0.05
-"""Confidence below which detections are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +74,6 @@ class Rate:
         return f"{self.hits}/{self.tries} = {self.share:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
-    """One picture and what is truly in it."""
-
-    path: Path
-    xyxy: NDArray[np.float32]  # (N, 4) pixels; empty for plain folders
-    class_id: NDArray[np.int64]  # (N,)
-    present: frozenset[int]  # classes that the picture holds, boxes or not
-    size_wh: tuple[int, int]
-
-
 @dataclass(frozen=True, slots=True)
 class SetReport:
     """Figures of one set at the operating confidences."""
@@ -101,53 +85,7 @@ class SetReport:
     box_precision: Mapping[str, Rate]
     false_hold: Mapping[str, Rate]  # per kind of picture without an e-bike
     median_ms: float  # per picture, all stages
-
-
-def _load(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ConfigError(f"{path}: cannot be decoded as a picture; remove it or convert it")
-    return image.astype(np.uint8)
-
-
-def read_set(folder: Path, expect: int | None = None) -> Iterator[tuple[Labelled, Image]]:
-    """Pictures of one set with their truth: YOLO form, or a plain folder where all hold ``expect``.
-
-    Args: expect: class that every picture holds even if no box says so (incomplete labels).
-    Raises: ConfigError for an empty folder, a plain folder without ``expect``, or a malformed label.
-    """
-    pictures = folder / "images" if (folder / "images").is_dir() else folder
-    labels = folder / "labels"
-    paths = sorted(p for p in pictures.iterdir() if p.suffix.lower() in PICTURES) if pictures.is_dir() else []
-    if not paths:
-        raise ConfigError(
-            f"{pictures}: no pictures; give a folder with images/ and labels/, or with pictures"
-        )
-    if not labels.is_dir() and expect is None:
-        raise ConfigError(f"{folder}: no labels/ folder; say what every picture holds, e.g. --expect e_bike")
-    for path in paths:
-        image = _load(path)
-        h, w = image.shape[:2]
-        rows = _rows(labels / f"{path.stem}.txt")
-        class_id = rows[:, 0].astype(np.int64)
-        centre, half = rows[:, 1:3], rows[:, 3:5] / 2
-        xyxy = (np.concatenate([centre - half, centre + half], axis=1) * [w, h, w, h]).astype(np.float32)
-        present = frozenset(int(c) for c in class_id) | (frozenset() if expect is None else {expect})
-        yield Labelled(path, xyxy, class_id, present, (w, h)), image
-
-
-def _rows(path: Path) -> NDArray[np.float64]:
-    if not path.exists() or not path.read_text().strip():
-        return np.zeros((0, 5))
-    try:
-        rows = np.loadtxt(path, ndmin=2, dtype=np.float64)
-    except ValueError as exc:
-        raise ConfigError(f"{path}: not YOLO text ('class cx cy w h' per line): {exc}") from exc
-    if rows.shape[1] != 5 or rows[:, 0].min() < 0 or rows[:, 0].max() >= len(CLASS_NAMES):
-        raise ConfigError(
-            f"{path}: expected 'class cx cy w h', classes 0..{len(CLASS_NAMES) - 1}; found {rows[0].tolist()}"
-        )
-    return rows
+    average_precision: Mapping[str, AveragePrecision]  # per class with true boxes; empty: not asked for
 
 
 def kind_without_e_bike(present: frozenset[int]) -> str:
@@ -178,22 +116,26 @@ def at_operating_point(found: Detections, confs: Sequence[float]) -> Detections:
 
 
 def evaluate(
-    detector: Detector,
     name: str,
-    pictures: Iterable[tuple[Labelled, Image]],
+    looks: Iterable[Look],
     confs: Sequence[float],
-    clock: Callable[[], float] = time.perf_counter,
+    precision: Mapping[str, AveragePrecision] | None = None,
 ) -> SetReport:
-    """Run the detector over a set. ``confs`` are operating confidences per canonical class id."""
+    """Figures of what a detector said of a set.
+
+    Args: ``confs`` are operating confidences per canonical class id; ``precision`` from
+    `models.precision.average_precision`, where wanted. Box figures are left out where not all pictures have
+    all their boxes.
+    """
     recall: dict[str, list[int]] = {}
     boxes: dict[str, list[int]] = {}
     holds: dict[str, list[int]] = {}
     ms: list[float] = []
-    for truth, image in pictures:
-        started_s = clock()
-        raw = detector.detect(image, FLOOR)
-        ms.append((clock() - started_s) * 1000)
-        found = at_operating_point(raw, confs)
+    boxed = True
+    for one in looks:
+        truth, found = one.truth, at_operating_point(one.found, confs)
+        ms.append(one.ms)
+        boxed &= truth.boxed
         called = frozenset(int(c) for c in found.class_id)
         for class_id in truth.present:
             entry = recall.setdefault(CLASS_NAMES[class_id], [0, 0])
@@ -211,12 +153,11 @@ def evaluate(
         name=name,
         pictures=len(ms),
         image_recall={k: Rate.of(*v) for k, v in sorted(recall.items())},
-        box_recall={k: Rate.of(v[0], v[2]) for k, v in boxes.items() if v[2]},
-        box_precision={
-            k: Rate.of(v[0], v[1]) for k, v in boxes.items() if v[1] and any(b[2] for b in boxes.values())
-        },
+        box_recall={k: Rate.of(v[0], v[2]) for k, v in boxes.items() if v[2] and boxed},
+        box_precision={k: Rate.of(v[0], v[1]) for k, v in boxes.items() if v[1] and boxed},
         false_hold={k: Rate.of(*v) for k, v in sorted(holds.items())},
         median_ms=statistics.median(ms) if ms else 0.0,
+        average_precision=dict(precision or {}),
     )
 
 
@@ -230,6 +171,7 @@ def render(report: SetReport) -> str:
         ("false hold", report.false_hold),
     ):
         lines += [f"  {title:14s} {key:12s} {rate}" for key, rate in rates.items()]
+    lines += [f"  {'AP at IoU 0.5':14s} {key:12s} {value}" for key, value in report.average_precision.items()]
     return "\n".join(lines)
 
 
@@ -257,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.conf is not None:
             confs[E_BIKE] = args.conf
         expect = None if args.expect is None else CLASS_NAMES.index(args.expect)
-        reports = [evaluate(detector, str(d), read_set(d, expect), confs) for d in args.data]
+        reports = [evaluate(str(d), look(detector, read_set(d, expect)), confs) for d in args.data]
     except LiftguardError as exc:
         print(f"error: {exc}")
         return 2

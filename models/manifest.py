@@ -42,6 +42,7 @@ class ModelEntry(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_wh: tuple[int, int] = Field(strict=False)  # strict would refuse TOML's arrays
     stride: Literal[32, 64] = 32
+    trim: bool = False  # leave out padding wider than a stride; the file's height and width must be free
     class_names: tuple[str, ...] = Field(strict=False, min_length=1, max_length=1000)
     class_map: dict[str, CanonicalName] | None = None  # None: class_names are canonical
     licence: str = Field(min_length=1, max_length=200)
@@ -107,7 +108,11 @@ class ModelEntry(BaseModel):
     @property
     def head_shape(self) -> tuple[int, int, int]:
         """(1, 4 + C, N) of the raw YOLOv8 head: N counts the cells of all levels."""
-        w, h = self.size_wh
+        return self.head_shape_at(self.size_wh)
+
+    def head_shape_at(self, size_wh: tuple[int, int]) -> tuple[int, int, int]:
+        """`head_shape` for another input size, pixels: what a trimmed picture gives."""
+        w, h = size_wh
         cells = sum((w // s) * (h // s) for s in HEAD_STRIDES if s <= self.stride)
         return 1, 4 + len(self.class_names), cells
 

@@ -93,6 +93,11 @@ def _check_input(entry: ModelEntry, session: Any) -> str:
             f"model {entry.name} takes {seen}, the manifest says one float input (1, 3, {h}, {w}); "
             "correct size_wh, or export float32 with this imgsz"
         )
+    if entry.trim and any(isinstance(side, int) for side in inputs[0].shape[2:]):
+        raise ModelError(
+            f"model {entry.name} takes {inputs[0].shape} only, but the manifest says trim; "
+            "drop trim, or export with free sides (`liftguard model export`)"
+        )
     return str(inputs[0].name)
 
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.detector import OnnxDetector
-from models.evaluate import FLOOR, Labelled, Rate, kind_without_e_bike, read_set
+from models.evaluate import Rate, kind_without_e_bike
+from models.looks import Look, look
 from models.manifest import load_manifest
+from models.sets import read_set
 from vision.errors import LiftguardError
-from vision.types import E_BIKE, Detector, Image
+from vision.types import E_BIKE
 
 LIMITS: Mapping[str, float] = {
     "wheelchair": 0.01,
@@ -50,13 +52,12 @@ class OperatingPoint:
         return all(rate.share <= limits.get(kind, 1.0) for kind, rate in self.false_hold.items())
 
 
-def score(detector: Detector, pictures: Iterable[tuple[Labelled, Image]]) -> list[Scored]:
+def score(looks: Iterable[Look]) -> list[Scored]:
     """The best e-bike confidence of each picture (0 if there is none)."""
     out: list[Scored] = []
-    for truth, image in pictures:
-        found = detector.detect(image, FLOOR)
-        best = float(found.conf[found.class_id == E_BIKE].max(initial=0.0))
-        kind = "e_bike" if E_BIKE in truth.present else kind_without_e_bike(truth.present)
+    for one in looks:
+        best = float(one.found.conf[one.found.class_id == E_BIKE].max(initial=0.0))
+        kind = "e_bike" if E_BIKE in one.truth.present else kind_without_e_bike(one.truth.present)
         out.append(Scored(kind, best))
     return out
 
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         manifest = load_manifest(args.manifest)
         detector = OnnxDetector(manifest.get(args.model), manifest.weights_dir)
-        scored = [s for folder in args.data for s in score(detector, read_set(folder))]
+        scored = [s for folder in args.data for s in score(look(detector, read_set(folder)))]
     except LiftguardError as exc:
         print(f"error: {exc}")
         return 2

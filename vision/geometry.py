@@ -124,6 +124,17 @@ def fit(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Letterbox:
     return Letterbox(source_wh, size_wh, (inner_w, inner_h), left, top)
 
 
+def trimmed(source_wh: tuple[int, int], size_wh: tuple[int, int], stride: int) -> tuple[int, int]:
+    """The smallest size of whole strides (pixels) in which a picture is as large as in ``size_wh``.
+
+    What is left out of ``size_wh`` is grey padding only, which costs a detector as much time as a picture: of
+    a 16:9 camera in a square input 38 %. Ultralytics predicts so too (`rect`). Raises: ValueError as `fit`.
+    """
+    inner_w, inner_h = fit(source_wh, size_wh).inner_wh
+    w, h = (-(-side // stride) * stride for side in (inner_w, inner_h))
+    return min(w, size_wh[0]), min(h, size_wh[1])
+
+
 def letterbox(image: Image, size_wh: tuple[int, int], out: Image | None = None) -> tuple[Image, Letterbox]:
     """Resize to fit ``size_wh`` (pixels), keep the aspect ratio, pad the rest with `PAD_VALUE`.
 

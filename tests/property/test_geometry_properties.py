@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.geometry import area, box_iou, clip_xyxy, fit, unletterbox
+from vision.geometry import area, box_iou, clip_xyxy, fit, trimmed, unletterbox
 
 coordinate = st.floats(-2000, 6000, allow_nan=False, width=32)
 boxes = st.lists(st.tuples(coordinate, coordinate, coordinate, coordinate), max_size=6)
@@ -49,3 +49,14 @@ def test_letterbox_keeps_the_aspect_ratio_within_a_pixel(w: int, h: int, to_w: i
     assert abs(fitted.inner_wh[1] - h * scale) <= 1
     assert fitted.left_px + fitted.inner_wh[0] <= to_w
     assert fitted.top_px + fitted.inner_wh[1] <= to_h
+
+
+@given(side, side, st.integers(1, 20), st.integers(1, 20))
+def test_trimming_takes_grey_only(w: int, h: int, columns: int, rows: int) -> None:
+    """The picture is as large as before, within a pixel, and less than a stride of grey is left per axis."""
+    size_wh = (32 * columns, 32 * rows)
+    small = trimmed((w, h), size_wh, 32)
+    before, after = fit((w, h), size_wh), fit((w, h), small)
+    assert all(side % 32 == 0 and side <= full for side, full in zip(small, size_wh, strict=True))
+    assert all(abs(a - b) <= 1 for a, b in zip(after.inner_wh, before.inner_wh, strict=True))
+    assert all(side - inner < 33 for side, inner in zip(small, after.inner_wh, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,18 +14,18 @@ from hypothesis import strategies as st
 
 from models.confusion import confusion, draw
 from models.evaluate import (
-    Labelled,
     Rate,
     at_operating_point,
     evaluate,
     kind_without_e_bike,
     main,
     match_boxes,
-    read_set,
     render,
 )
+from models.looks import look
+from models.sets import Labelled, read_set
 from models.threshold import Scored, choose, operating_point, score
-from vision.errors import ConfigError
+from vision.errors import ConfigError, LiftguardError
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, PERSON, STROLLER, WHEELCHAIR, Detections, Image
 
 CONFS = [0.5] * len(CLASS_NAMES)
@@ -119,7 +120,8 @@ def test_a_set_report_counts_hits_and_false_holds() -> None:
         found(),
     ]
     ticks = iter(range(100))
-    report = evaluate(Told(answers), "toy", pictures, CONFS, clock=lambda: float(next(ticks)))
+    looks = look(Told(answers), pictures, clock=lambda: float(next(ticks)))
+    report = evaluate("toy", looks, CONFS)
     assert (report.pictures, report.median_ms) == (5, 1000.0)
     assert (report.image_recall["e_bike"].hits, report.image_recall["e_bike"].tries) == (1, 2)
     assert report.image_recall["wheelchair"].hits == 0
@@ -137,7 +139,7 @@ def test_confusion_counts_each_true_box_once() -> None:
     far = (60.0, 60.0, 90.0, 90.0)
     pictures = [picture((E_BIKE, moped), (PERSON, far)), picture((STROLLER, moped))]
     answers = [found((E_BIKE, 0.9, moped)), found((E_BIKE, 0.9, moped), (PERSON, 0.9, far))]
-    table = confusion(Told(answers), pictures, CONFS)
+    table = confusion(look(Told(answers), pictures), CONFS)
     assert table[E_BIKE, E_BIKE] == 1
     assert table[PERSON, -1] == 1  # missed
     assert table[STROLLER, E_BIKE] == 1  # mixed up
@@ -147,7 +149,9 @@ def test_confusion_counts_each_true_box_once() -> None:
 
 
 def test_confusion_of_silence_is_all_missed() -> None:
-    table = confusion(Told([found()]), [picture((E_BIKE, (0, 0, 9, 9)), (PERSON, (5, 5, 20, 20)))], CONFS)
+    table = confusion(
+        look(Told([found()]), [picture((E_BIKE, (0, 0, 9, 9)), (PERSON, (5, 5, 20, 20)))]), CONFS
+    )
     assert (table[E_BIKE, -1], table[PERSON, -1], table.sum()) == (1, 1, 2)
 
 
@@ -171,7 +175,7 @@ def test_scores_are_the_best_e_bike_of_each_picture() -> None:
         found((E_BIKE, 0.6, (0, 0, 9, 9)), (E_BIKE, 0.3, (0, 0, 5, 5))),
         found((WHEELCHAIR, 0.8, (0, 0, 9, 9))),
     ]
-    scored = score(Told(answers), pictures)
+    scored = score(look(Told(answers), pictures))
     assert [s.kind for s in scored] == ["e_bike", "wheelchair"]
     assert [s.score for s in scored] == pytest.approx([0.6, 0.0])
 
@@ -224,5 +228,89 @@ def test_the_command_reports_a_missing_model(tmp_path: Path, capsys: pytest.Capt
 def test_reports_are_json(tmp_path: Path) -> None:
     from dataclasses import asdict
 
-    report = evaluate(Told([found()]), "toy", [picture()], CONFS)
+    report = evaluate("toy", look(Told([found()]), [picture()]), CONFS)
     assert json.loads(json.dumps(asdict(report)))["false_hold"]["empty"]["tries"] == 1
+
+
+def test_box_figures_need_all_boxes(tmp_path: Path) -> None:
+    write_set(tmp_path / "s", "0 0.5 0.5 0.2 0.4\n")
+    incomplete = evaluate("toy", look(Told([found()]), read_set(tmp_path / "s", E_BIKE)), CONFS)
+    assert (incomplete.box_recall, incomplete.box_precision) == ({}, {})
+    assert incomplete.image_recall["e_bike"].tries == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("classes.txt", "bicycle\ne_bike\n"),
+        ("data.yaml", "names: {0: person, 1: e_bike}\n"),
+        ("data.yaml", "names: [cat]\n"),
+    ],
+)
+def test_sets_with_other_classes_are_refused(tmp_path: Path, file: str, text: str) -> None:
+    write_set(tmp_path / "s", "0 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "s" / file).write_text(text)
+    with pytest.raises(ConfigError, match="relabel"):
+        list(read_set(tmp_path / "s"))
+
+
+def write_judged(folder: Path, *lines: str) -> Path:
+    """Judged events; each line's picture is a.png."""
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), np.zeros((50, 100, 3), np.uint8))
+    (folder / "judged.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def test_judged_events_say_what_pictures_hold(tmp_path: Path) -> None:
+    folder = write_judged(
+        tmp_path / "judged",
+        '{"image": "a.png", "verdict": "confirmed"}',
+        '{"image": "a.png", "verdict": "unsure"}',
+        '{"image": "a.png", "verdict": "false_alarm", "reason": "wheelchair"}',
+        '{"image": "a.png", "verdict": "false_alarm", "reason": "reflection"}',
+    )
+    truths = [truth for truth, _ in read_set(folder)]
+    assert [t.present for t in truths] == [{E_BIKE}, {WHEELCHAIR}, set()]
+    assert not any(t.boxed for t in truths)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{", "line 1: needs a JSON object"),
+        ('{"image": "a.png", "verdict": "maybe"}', "got 'maybe'"),
+        ('{"image": "../a.png", "verdict": "confirmed"}', "outside of the folder"),
+        ('{"image": "a.png", "verdict": "unsure"}', "no event is judged"),
+    ],
+)
+def test_judged_events_that_cannot_be_used_are_named(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        list(read_set(write_judged(tmp_path / "judged", line)))
+
+
+def test_average_precision_of_a_known_case() -> None:
+    pytest.importorskip("faster_coco_eval")
+    from models.precision import average_precision
+
+    moped = (0.0, 0.0, 50.0, 50.0)
+    pictures = [picture((E_BIKE, moped)), picture((E_BIKE, moped)), picture()]
+    answers = [found((E_BIKE, 0.9, moped)), found(), found((E_BIKE, 0.95, moped))]
+    looks = list(look(Told(answers), pictures))
+    (one,) = average_precision(looks, resamples=20).items()
+    # One hit below one false find: precision 0.5 up to recall 0.5, so 51 of COCO's 101 points hold 0.5.
+    assert one[0] == "e_bike"
+    assert one[1].ap50 == pytest.approx(51 / 101 * 0.5)
+    assert one[1].boxes == 2
+    assert one[1].low is not None
+    assert one[1].high is not None
+    assert 0 <= one[1].low <= one[1].ap50 <= one[1].high <= 1
+    assert "AP at IoU 0.5" in render(evaluate("toy", looks, CONFS, average_precision(looks)))
+
+
+def test_average_precision_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.precision import average_precision
+
+    monkeypatch.setitem(sys.modules, "faster_coco_eval", None)
+    with pytest.raises(LiftguardError, match=r"missing extra eval.*liftguard\[eval\]"):
+        average_precision([])
