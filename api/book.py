@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
+from api.evidence.files import EvidenceFile
 from api.records import (
     DoorAction,
     EventEnd,
@@ -53,6 +54,7 @@ class EventWrites(Protocol):
     def add_pre_hold(self, pre_hold: PreHold) -> None: ...  # noqa: D102
     def note_run(self, run: GuardRun) -> None: ...  # noqa: D102
     def add_door_action(self, action: DoorAction) -> None: ...  # noqa: D102
+    def put_file(self, file: EvidenceFile) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,13 @@ class Write:
 
 
 Sink = Callable[[Write], None]
+
+
+class Filming(Protocol):
+    """Makes clips and pictures of events. Called with the book's lock held: takes notes, never waits."""
+
+    def begin(self, event_id: str, started_s: float) -> None: ...  # noqa: D102
+    def end(self, event_id: str, last_seen_s: float, ended_s: float) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,8 @@ def _gap_s(age_s: float) -> float:
 class EventBook:
     """Keeps the open event of one elevator. Safe to call from several threads."""
 
-    def __init__(self, identity: Identity, to_utc: ToUtc, sink: Sink) -> None:
+    def __init__(self, identity: Identity, to_utc: ToUtc, sink: Sink, filming: Filming | None = None) -> None:
+        self._filming = filming
         self._identity = identity
         self._utc = to_utc
         self._sink = sink
@@ -216,6 +226,8 @@ class EventBook:
         self._open = event
         self.events += 1
         self._sink(Write("event", lambda store: store.start_event(new)))
+        if self._filming:  # after the event: its files refer to it
+            self._filming.begin(event.id, signal.t_s)
         self._write_leading()
         for shown in self._before:
             if shown.t_s >= signal.t_s - BEFORE_S:
@@ -239,6 +251,8 @@ class EventBook:
             score=event.score,
         )
         self._sink(Write("end of event", lambda store: store.end_event(event.id, end)))
+        if self._filming:
+            self._filming.end(event.id, event.last_seen_s, t_s)
 
     def _change_phase(self, signal: PhaseChanged) -> None:
         self._phase = signal.after

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from api.book import EventBook
+from api.evidence.studio import Studio
 from api.latency import LatencyWindow
 from api.live import CameraState, DoorState, ElevatorState, LiveBox, LiveFrameInfo
 from api.metrics import GuardMetrics
@@ -68,6 +69,7 @@ class Parts:
     door: Door | None
     voice: Voice | None = None
     inputs: InputReader = field(default_factory=NoInputs)
+    studio: Studio | None = None
 
 
 class Elevator:
@@ -91,6 +93,8 @@ class Elevator:
         self._thread.start()
         if self.parts.voice:
             self.parts.voice.start()
+        if self.parts.studio:
+            self.parts.studio.start()
 
     def let_go(self) -> None:
         """End the hold and release the relay, for good. Idempotent, never raises for a relay that fails."""
@@ -109,6 +113,8 @@ class Elevator:
             self._thread.join(5.0)
         if self.parts.voice:
             self.parts.voice.stop()
+        if self.parts.studio:
+            self.parts.studio.stop()
         if self.parts.door:
             self.parts.door.close()
         try:

@@ -15,6 +15,8 @@ from api.again import is_started_again
 from api.book import EventBook, Identity
 from api.doors import build_door
 from api.elevator import Elevator, Parts
+from api.evidence.desk import Desk
+from api.evidence.studio import Studio
 from api.guard import Guard
 from api.latency import LatencyWindow
 from api.link import GuardLink
@@ -36,11 +38,13 @@ from hardware.relay import Relay
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
+from vision.clips.rules import ClipRules
 from vision.errors import ConfigError, LiftguardError, StorageError
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
 from vision.sources import open_source
+from vision.sources.packets import OnPacket
 from vision.types import FrameSource
 from vision.zones import Zone
 
@@ -77,8 +81,8 @@ def build_rules(elevator: ElevatorSettings) -> HoldRules:
     return HoldRules(kind=elevator.kind, **elevator.hold.model_dump())
 
 
-def build_source(elevator: ElevatorSettings) -> FrameSource:
-    """The elevator's camera."""
+def build_source(elevator: ElevatorSettings, on_packet: OnPacket | None = None) -> FrameSource:
+    """The elevator's camera. ``on_packet`` gets its encoded pictures."""
     camera = elevator.camera
     return open_source(
         camera.source,
@@ -87,7 +91,24 @@ def build_source(elevator: ElevatorSettings) -> FrameSource:
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
         folder_fps=camera.folder_fps,
+        on_packet=on_packet,
     )
+
+
+def build_studio(
+    settings: Settings, elevator: ElevatorSettings, recorder: Recorder, times: WallTime
+) -> Studio:
+    """What makes the clips and pictures of one elevator's events."""
+    chosen = settings.evidence
+    rules = ClipRules(
+        pre_s=chosen.pre_s,
+        post_s=chosen.post_s,
+        segment_s=chosen.segment_s,
+        max_s=chosen.max_s,
+        ring_bytes=chosen.ring_max_mb * 1024 * 1024,
+    )
+    desk = Desk(elevator.id, settings.evidence_dir, recorder.put, times.utc)
+    return Studio(desk, rules, times.clock, enabled=chosen.enabled)
 
 
 def build_guard(settings: Settings) -> Guard:
@@ -238,7 +259,8 @@ def build_elevator(
         software_version=version(),
         simulated=simulated,
     )
-    source = build_source(elevator)
+    studio = build_studio(settings, elevator, recorder, times)
+    source = build_source(elevator, studio.on_packet)
     inputs = with_schedule(elevator, build_inputs(elevator, times.clock), times.wall)
     slot = PresenceSlot()
     ear: list[Elevator] = []  # the controller needs the listener before the elevator exists
@@ -265,10 +287,11 @@ def build_elevator(
         slot=slot,
         relay=relay,
         controller=controller,
-        book=EventBook(identity, times.utc, recorder.put),
+        book=EventBook(identity, times.utc, recorder.put, studio),
         door=door,
         inputs=inputs,
         voice=build_voice(elevator, controller, simulated=simulated, clock=times.clock),
+        studio=studio,
     )
     ear.append(Elevator(parts, LatencyWindow(), metrics, times))
     return ear[0]

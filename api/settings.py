@@ -333,6 +333,20 @@ class VisionSettings(_Table):
 class EvidenceSettings(_Table):
     """Clips and pictures of events. docs/evidence.md says what becomes of them."""
 
+    enabled: bool = Field(True, description="false: events are kept without clips and pictures")
+    pre_s: float = Field(5.0, ge=0, le=30, description="A clip begins this long before its event")
+    post_s: float = Field(
+        10.0, ge=0, le=60, description="It ends this long after the vehicle was last seen, or with the event"
+    )
+    segment_s: float = Field(
+        60.0, ge=10, le=600, description="A longer clip goes on in a further file after this many seconds"
+    )
+    max_s: float = Field(
+        600.0, ge=30, le=7200, description="Longest clip of one event; an e-bike may stay parked for hours"
+    )
+    ring_max_mb: int = Field(
+        32, ge=4, le=512, description="Memory per camera for what came before an event, in MiB"
+    )
     keep_days: int = Field(
         30, ge=1, le=3650, description="Older evidence is deleted, unless its event is locked"
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from api.evidence.files import EvidenceFile
 from api.records import (
     DoorAction,
     EventEnd,
@@ -86,6 +87,8 @@ class MemoryStore:
     pre_holds: list[PreHold] = field(default_factory=list)
     runs: dict[str, GuardRun] = field(default_factory=dict)
     actions: list[DoorAction] = field(default_factory=list)
+    files: dict[str, EvidenceFile] = field(default_factory=dict)
+    told: list[EvidenceFile] = field(default_factory=list)
     closed: int = 0
 
     def close(self) -> None:
@@ -130,3 +133,8 @@ class MemoryStore:
     def add_door_action(self, action: DoorAction) -> None:
         self._check()
         self.actions.append(action)
+
+    def put_file(self, file: EvidenceFile) -> None:
+        self._check()
+        self.files[file.id] = file
+        self.told.append(file)
