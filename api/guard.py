@@ -15,6 +15,7 @@ from api.about import version
 from api.again import AGAIN
 from api.book import Write
 from api.elevator import Elevator
+from api.evidence.converter import Converter
 from api.live import (
     Command,
     GuardState,
@@ -70,8 +71,10 @@ class Guard:
         times: WallTime,
         watch: Watch | None = None,
         *,
+        converter: Converter | None = None,
         can_restart: bool = False,
     ) -> None:
+        self._converter = converter
         self._elevators = tuple(elevators)
         self._recorder = recorder
         self._link = link
@@ -95,6 +98,8 @@ class Guard:
     def start(self) -> None:
         """Start recording and watching."""
         self._recorder.start()
+        if self._converter:
+            self._converter.start()
         for elevator in self._elevators:
             elevator.start()
         if self._watch:
@@ -108,6 +113,8 @@ class Guard:
             elevator.let_go()
         for elevator in self._elevators:
             elevator.stop()
+        if self._converter:
+            self._converter.stop()
         self._note_alive()
         self._recorder.stop()
         self._link.close()

@@ -15,6 +15,7 @@ from api.again import is_started_again
 from api.book import EventBook, Identity
 from api.doors import build_door
 from api.elevator import Elevator, Parts
+from api.evidence.converter import Converter
 from api.evidence.desk import Desk
 from api.evidence.studio import Studio
 from api.guard import Guard
@@ -96,7 +97,11 @@ def build_source(elevator: ElevatorSettings, on_packet: OnPacket | None = None) 
 
 
 def build_studio(
-    settings: Settings, elevator: ElevatorSettings, recorder: Recorder, times: WallTime
+    settings: Settings,
+    elevator: ElevatorSettings,
+    recorder: Recorder,
+    converter: Converter,
+    times: WallTime,
 ) -> Studio:
     """What makes the clips and pictures of one elevator's events."""
     chosen = settings.evidence
@@ -107,7 +112,7 @@ def build_studio(
         max_s=chosen.max_s,
         ring_bytes=chosen.ring_max_mb * 1024 * 1024,
     )
-    desk = Desk(elevator.id, settings.evidence_dir, recorder.put, times.utc)
+    desk = Desk(elevator.id, settings.evidence_dir, recorder.put, times.utc, converter.put)
     return Studio(desk, rules, times.clock, enabled=chosen.enabled)
 
 
@@ -122,10 +127,11 @@ def build_guard(settings: Settings) -> Guard:
         for relay in relays:
             undo.callback(relay.close)
         recorder = Recorder(StoreOpener(settings))
+        converter = Converter()
         elevators = []
         for elevator, relay in zip(settings.elevators, relays, strict=True):
             detector = build_detector(settings)  # one each: it looks at one picture at a time
-            built = build_elevator(settings, elevator, relay, detector, recorder, metrics, times)
+            built = build_elevator(settings, elevator, relay, detector, recorder, converter, metrics, times)
             undo.callback(built.stop)
             elevators.append(built)
         model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
@@ -138,6 +144,7 @@ def build_guard(settings: Settings) -> Guard:
             metrics,
             times,
             watch,
+            converter=converter,
             can_restart=is_started_again(os.environ),
         )
         link.serve_commands(guard.command)
@@ -244,6 +251,7 @@ def build_elevator(
     relay: Relay,
     detector: OnnxDetector,
     recorder: Recorder,
+    converter: Converter,
     metrics: GuardMetrics,
     times: WallTime,
 ) -> Elevator:
@@ -259,7 +267,7 @@ def build_elevator(
         software_version=version(),
         simulated=simulated,
     )
-    studio = build_studio(settings, elevator, recorder, times)
+    studio = build_studio(settings, elevator, recorder, converter, times)
     source = build_source(elevator, studio.on_packet)
     inputs = with_schedule(elevator, build_inputs(elevator, times.clock), times.wall)
     slot = PresenceSlot()

@@ -23,7 +23,7 @@ class Desk:
     evidence: Path  # the evidence folder of the box
     sink: Sink
     utc: Callable[[float], datetime]
-    convert: Callable[[Piece], None] | None = None  # takes a finished ``todo`` file; must not wait
+    convert: Callable[[Desk, Piece], None]  # makes a clip of a ``todo`` file; must not wait
 
     @property
     def parts(self) -> Path:

@@ -150,8 +150,8 @@ class EventClip:
                     f"; {reason}" if reason else ""
                 )
             if piece.convert:
-                part.rename(piece.part(self._desk.evidence, todo=True))
-                self._desk.convert(piece)
+                part.rename(piece.part(self._desk.evidence, "todo"))
+                self._desk.convert(self._desk, piece)
             else:
                 self._desk.publish(piece, part)
                 self._desk.tell(

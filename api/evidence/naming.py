@@ -1,11 +1,11 @@
 """Where evidence lies: every name can be made from an event's id, and tells what a crash must not lose.
 
     <evidence>/<elevator>/<yyyy>/<mm>/<dd>/<event>-<kind>-<segment>.<ext>
-    <evidence>/.parts/<elevator>/<event>-<kind>-<segment>.<file>.<begin>.<r|c>.<part|todo>
+    <evidence>/.parts/<elevator>/<event>-<kind>-<segment>.<file>.<begin>.<r|c>.<part|todo|new>
 
 The day is the event's first, in UTC. ``<file>`` is the file's id, ``<begin>`` its first frame in
-microseconds since 1970; ``c``: to be converted
-to H.264 before it is shown. ``part``: being written; ``todo``: whole, waiting for its conversion.
+microseconds since 1970; ``c``: to be converted to H.264 before it is shown. ``part``: being written;
+``todo``: whole, waiting for its conversion; ``new``: being made from a ``todo``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Literal, cast
 from uuid import UUID
 
 from api.evidence.files import FILE_KINDS, EvidenceFile, FileKind, FileState
 
 PARTS: Final = ".parts"
+Stage = Literal["part", "todo", "new"]
 SUFFIXES: Final[dict[FileKind, str]] = {
     "clip": ".mp4",
     "snapshot": ".jpg",
@@ -32,7 +33,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PART: Final = re.compile(
     rf"(?P<event>{_UUID})-(?P<kind>{'|'.join(FILE_KINDS)})-(?P<segment>\d{{1,6}})"
-    rf"\.(?P<id>{_UUID})\.(?P<begin>\d{{1,17}})\.(?P<way>[rc])\.(?:part|todo)"
+    rf"\.(?P<id>{_UUID})\.(?P<begin>\d{{1,17}})\.(?P<way>[rc])\.(?:part|todo|new)"
 )
 
 
@@ -48,11 +49,11 @@ class Piece:
     started_at: datetime
     convert: bool = False  # no browser plays it as the camera sent it
 
-    def part(self, evidence: Path, *, todo: bool = False) -> Path:
+    def part(self, evidence: Path, stage: Stage = "part") -> Path:
         """Where it lies while it is not finished."""
         begin = (self.started_at - _EPOCH) // timedelta(microseconds=1)
-        way, end = "c" if self.convert else "r", "todo" if todo else "part"
-        name = f"{self.event_id}-{self.kind}-{self.segment}.{self.id}.{begin}.{way}.{end}"
+        way = "c" if self.convert else "r"
+        name = f"{self.event_id}-{self.kind}-{self.segment}.{self.id}.{begin}.{way}.{stage}"
         return parts_folder(evidence, self.elevator_id) / name
 
     def file(

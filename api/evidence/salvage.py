@@ -35,8 +35,8 @@ def salvage(desk: Desk, piece: Piece, part: Path, reason: str) -> EvidenceFile |
         sync_file(part)
         duration_s = duration_of(part)
         if piece.convert:
-            part.rename(piece.part(desk.evidence, todo=True))
-            desk.convert(piece)
+            part.rename(piece.part(desk.evidence, "todo"))
+            desk.convert(desk, piece)
             return None
         size, sha256 = part.stat().st_size, sha256_of(part)
         desk.publish(piece, part)
@@ -74,9 +74,12 @@ def recover(desk: Desk) -> int:
         if piece is None:
             log.warning("%s is no unfinished clip; it is left alone", path)
             continue
+        if path.suffix == ".new":  # its conversion starts anew
+            path.unlink(missing_ok=True)
+            continue
         count += 1
         if path.suffix == ".todo":
-            desk.convert(piece)
+            desk.convert(desk, piece)
             continue
         if piece.kind != "clip":  # pictures are written at once: half a one is worth nothing
             path.unlink(missing_ok=True)

@@ -88,7 +88,8 @@ def test_a_slow_taker_gets_every_packet_once_in_order_or_hears_how_many_it_misse
     made: list[tuple[float, bool, int, StreamInfo, bool]], max_bytes: int, limit: int
 ) -> None:
     ring = PacketRing(5.0, max_bytes)
-    t_s, at, missed, got = 0.0, 0, 0, []
+    t_s, at, missed = 0.0, 0, 0
+    got: list[EncodedPacket] = []
     sent: list[EncodedPacket] = []
 
     def take() -> bool:

@@ -36,6 +36,7 @@ def write_clip(
     damage: tuple[int, ...] = (),
     draw: Callable[[int, tuple[int, int]], Image] = numbered,
     stamp: Callable[[int], int] = int,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Write ``count`` pictures as a video; packets whose index is in ``damage`` become noise.
 
@@ -49,6 +50,7 @@ def write_clip(
         stream.time_base = Fraction(1, fps)
         stream.codec_context.gop_size = 10
         stream.codec_context.max_b_frames = 0
+        stream.codec_context.options = options or {}
         packets: list[av.Packet[VideoStream]] = []
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(draw(number, size_wh), format="bgr24")

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import av
+import numpy as np
 
 from tests.support.clips import number_of, write_clip
 from vision.sources.packets import EncodedPacket, StreamInfo
@@ -17,6 +18,8 @@ from vision.sources.playback import VideoPass
 from vision.types import Image
 
 BARE = StreamInfo("h264", None, (64, 48), Fraction(1, 90_000))
+
+PLAIN = {"libx264": {"sc_threshold": "0"}}  # no key frames but those asked for
 
 
 def bare(t_s: float, key: bool, size: int = 10, stream: StreamInfo = BARE) -> EncodedPacket:
@@ -30,7 +33,14 @@ def _recorded(count: int, fps: int, codec: str, size_wh: tuple[int, int]) -> tup
     found: list[EncodedPacket] = []
     with tempfile.TemporaryDirectory() as folder:
         suffix = ".mkv" if codec == "mjpeg" else ".mp4"
-        path = write_clip(Path(folder) / f"clip{suffix}", count, fps=fps, codec=codec, size_wh=size_wh)
+        path = write_clip(
+            Path(folder) / f"clip{suffix}",
+            count,
+            fps=fps,
+            codec=codec,
+            size_wh=size_wh,
+            options=PLAIN.get(codec),
+        )
         for _ in VideoPass(path, None, found.append, lambda: 0.0):
             pass
     return tuple(found)
@@ -51,13 +61,18 @@ def film(
     return [replace(p, t_s=start_s + index / fps, stream=info) for index, p in enumerate(packets)]
 
 
+def image_of(frame: av.VideoFrame) -> Image:
+    """(H, W, 3) uint8 BGR."""
+    return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+
+
 def numbers_in(path: Path) -> list[int]:
     """The numbers of the pictures that a clip shows."""
     with av.open(str(path)) as container:
-        return [number_of(frame.to_ndarray(format="bgr24")) for frame in container.decode(video=0)]
+        return [number_of(image_of(frame)) for frame in container.decode(video=0)]
 
 
 def pictures_in(path: Path) -> list[Image]:
     """The pictures that a clip shows, BGR."""
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        return [image_of(frame) for frame in container.decode(video=0)]
