@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from api.about import version
@@ -17,6 +18,7 @@ from api.doors import build_door
 from api.elevator import Elevator, Parts
 from api.evidence.converter import Converter
 from api.evidence.desk import Desk
+from api.evidence.salvage import NOT_FINISHED, adopt
 from api.evidence.studio import Studio
 from api.guard import Guard
 from api.latency import LatencyWindow
@@ -188,6 +190,7 @@ class StoreOpener:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.store_url
+        self._evidence = settings.evidence_dir
         self._first = True
 
     def __call__(self) -> Store:
@@ -196,6 +199,7 @@ class StoreOpener:
         store.migrate()
         if self._first:
             found = store.close_interrupted()
+            store.fail_unfinished(NOT_FINISHED, partial(adopt, self._evidence))
             self._first = False
             if found:
                 log.warning("%d event(s) were open when guard last ended: now marked as interrupted", found)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from api.evidence.chain import GENESIS, Link, facts_of, next_hash
 from api.evidence.files import EvidenceFile
+from api.evidence.naming import Piece
 from api.evidence.paths import check_path
 from api.evidence.tables import ChainRow, EvidenceFileRow
 from api.store_base import StoreBase
+from api.tables import EventRow
 from api.times import utc_now
 
 CHAIN_LOCK: Final = 0x4C_47_00_02
 """Links are added one at a time; see `StoreBase._alone`."""
+LOOKED_AT: Final = 100  # latest events that are asked for a clip after a crash
 MAX_FILES: Final = 1000  # of one event: over eight hours in segments of half a minute
 _FIELDS: Final = tuple(f.name for f in fields(EvidenceFile))
 
@@ -35,6 +40,29 @@ class FileStore(StoreBase):
         check_path(file.path)
         with self._writing("store an evidence file") as session:
             self._put(session, file, at or utc_now())
+
+    def fail_unfinished(
+        self, reason: str, adopt: Callable[[EvidenceFile], EvidenceFile | None] = lambda _: None
+    ) -> int:
+        """Say of every file that a crash left unfinished, or not even begun, that there is none.
+
+        Call it before the first event of a run, after `api.store.Store.close_interrupted`. What can be saved
+        is told afterwards, by whoever finds it. Args: adopt looks whether a file was finished and only
+        its row was not; None: no. Returns: how many files there are news of.
+        """
+        rows, now = EvidenceFileRow, utc_now()
+        newest = select(EventRow).order_by(EventRow.started_at.desc(), EventRow.id.desc()).limit(LOOKED_AT)
+        with self._writing("report unfinished clips") as session:
+            found = [_file(row) for row in session.scalars(select(rows).where(rows.state == "writing"))]
+            lost = [adopt(file) or replace(file, state="failed", reason=reason) for file in found]
+            for event in session.scalars(newest):
+                filmed = select(rows.id).where(rows.event_id == event.id, rows.kind == "clip").limit(1)
+                if event.outcome == "interrupted" and session.scalars(filmed).first() is None:
+                    piece = Piece(event.id, event.elevator_id, "clip", 0, str(uuid7()), event.started_at)
+                    lost.append(piece.file("failed", reason=reason))
+            for file in lost:
+                self._put(session, file, now)
+        return len(lost)
 
     def files(self, event_id: str) -> tuple[EvidenceFile, ...]:
         """The files of an event by kind and segment, at most 1000; also those that failed or were evicted."""

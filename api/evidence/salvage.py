@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from vision.clips.fragments import cut_to_whole
 
 log = logging.getLogger(__name__)
 
+NOT_FINISHED: Final = "guard ended (power, crash) before it was finished"
 CRASHED: Final = "guard ended while it was being written (power, crash); it plays up to there"
 CRASHED_EARLY: Final = "guard ended (power, crash) before the first second of it was written"
 
@@ -44,6 +46,21 @@ def salvage(desk: Desk, piece: Piece, part: Path, reason: str) -> EvidenceFile |
         # What is there stays: the next start tries again.
         return piece.file("failed", reason=f"{reason}; and what there is of it cannot be kept: {exc}")
     return piece.file("repaired", reason=reason, duration_s=duration_s, size_bytes=size, sha256=sha256)
+
+
+def adopt(evidence: Path, file: EvidenceFile) -> EvidenceFile | None:
+    """A file that got its final name just before the crash, its row not having heard of it. None: no such."""
+    path = evidence / file.path
+    try:
+        return replace(
+            file,
+            state="stored",
+            size_bytes=path.stat().st_size,
+            sha256=sha256_of(path),
+            duration_s=duration_of(path) if file.kind == "clip" else 0.0,
+        )
+    except (OSError, ValueError):
+        return None
 
 
 def duration_of(path: Path) -> float:
