@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -222,6 +223,9 @@ def check_port(host: str, port: int) -> None:
 
 def run_web(settings: Settings) -> int:
     """Serve the page and the API until a signal comes. Returns the exit code."""
+    from api.accounts.rules import rules_of
+    from api.accounts.service import Accounts
+    from api.accounts.setup_code import print_code
     from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
     from api.web_link import WebLink
 
@@ -235,6 +239,7 @@ def run_web(settings: Settings) -> int:
     except StorageError as exc:  # the page still shows the doors, and says that events cannot be read
         log.error("%s", exc)
     web = settings.web
+    accounts = Accounts(store, rules_of(settings))
     app = create_app(
         store,
         WebLink(settings.run_dir),
@@ -242,9 +247,15 @@ def run_web(settings: Settings) -> int:
         allowed_hosts=web.allowed_hosts,
         settings=settings,
         evidence_dir=settings.evidence_dir,
+        accounts=accounts,
     )
-    log.info("the page is at http://%s:%d", web.host, web.port)
-    make_server(app, web.host, web.port).run()
+    log.info("the page is at %s", web.address)
+    if accounts.keeper.remembered_set_up() is False and not print_code(
+        accounts.code, web.address, sys.stderr
+    ):
+        log.warning("no account has been made yet: run `liftguard user add` on this machine")
+    tls = (web.tls_certificate, web.tls_key) if web.tls_certificate and web.tls_key else None
+    make_server(app, web.host, web.port, tls=tls, trusted_proxies=web.trusted_proxies).run()
     store.close()
     return 0
 

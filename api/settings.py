@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from api.settings_table import Table as _Table
+from api.settings_web import WebSettings
 from hardware.door_contacts import FloorCode
 from hardware.hold import HoldRules
 from hardware.prompts import Language, QuietHours
@@ -17,10 +19,6 @@ from vision.types import ZoneKind
 
 _ID: Final = re.compile(r"^[a-z0-9][a-z0-9_-]{0,39}$")
 Unit = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class CameraSettings(_Table):
@@ -284,6 +282,9 @@ class ElevatorSettings(_Table):
 
     id: str = Field("car-1", description="Short name for addresses and logs: a-z, 0-9, - and _")
     name: str = Field("Elevator 1", min_length=1, max_length=80, description="What people call it")
+    estate: str = Field(
+        "", max_length=80, description="What it belongs to, such as a housing estate; roles may be for one"
+    )
     kind: Literal["A", "B"] = Field(
         "B", description="A: alarm only, the relay never closes; B: alarm and door hold"
     )
@@ -374,33 +375,6 @@ class StoreSettings(_Table):
     """Where events are kept."""
 
     url: str | None = Field(None, description="SQLAlchemy URL; None: SQLite at <data_dir>/liftguard.db")
-
-
-class WebSettings(_Table):
-    """The page and the API."""
-
-    host: str = Field(
-        "127.0.0.1", description="Address to listen on. Anything but loopback needs trusted_network"
-    )
-    port: int = Field(8080, ge=1, le=65535, description="TCP port")
-    allowed_hosts: tuple[str, ...] = Field(
-        ("127.0.0.1", "localhost", "[::1]"),
-        min_length=1,
-        description="Host names that browsers may use for this page",
-    )
-    trusted_network: bool = Field(
-        False,
-        description="There is no sign-in yet: only where everyone on the network may see the cameras",
-    )
-
-    @model_validator(mode="after")
-    def _no_open_door(self) -> WebSettings:
-        if self.host not in {"127.0.0.1", "::1", "localhost"} and not self.trusted_network:
-            raise ValueError(
-                f"host {self.host!r} would show the cameras to the network without sign-in; "
-                "keep 127.0.0.1 behind a proxy that asks for a password, or set web.trusted_network = true"
-            )
-        return self
 
 
 class Settings(_Table):

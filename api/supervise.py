@@ -184,11 +184,10 @@ def banner(settings: Settings) -> Panel:
         relay = escape(relay_name(elevator))
         alarm = ", alarm only" if elevator.kind == "A" else ""
         lines.append(f"[bold]{escape(elevator.name)}[/]: {escape(camera)} → {relay}{alarm}")
-    host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     lines += [
         f"Events are kept in {settings.data_dir}",
         "",
-        f"Open [bold cyan]http://{host}:{settings.web.port}[/]",
+        f"Open [bold cyan]{escape(settings.web.address)}[/]",
     ]
     lines += ["Ctrl-C stops and lets every door go."]
     return Panel("\n".join(lines), title=f"Liftguard {version()}", expand=False)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -31,17 +33,23 @@ from api.evidence.folder import EvidenceFolder
 from api.evidence.serve import EvidenceDesk
 from api.protect import Protect
 from api.settings import Settings
+from api.settings_web import LOOPBACK
 from api.store import Store
 from api.web_link import Link, WebLink
 from api.web_metrics import CountRequests
 from api.web_parts import Parts
 from vision.errors import StorageError
 
+log = logging.getLogger(__name__)
+
 MAX_BODY: Final = 48 * 1024
 """Bytes of a request body. The largest, a review, has up to 2000 characters of note and 20 labels of 40, each
 character up to 12 bytes in escaped JSON."""
 API_VERSION: Final = "1"
-LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Forward secrecy and authenticated encryption only (RFC 9325, 4.2)."""
+SWEEP_S: Final = 3600.0
+"""Between two looks for sessions and audit entries that are over."""
 
 
 class _App(FastAPI):
@@ -81,8 +89,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep(known), name="sweep-accounts")
         async with link.running():
             yield
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
 
     app = _App(
         title="Liftguard",
@@ -94,15 +105,15 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    accounts = accounts or Accounts(store)
+    known = accounts or Accounts(store)
     with suppress(StorageError):  # then nobody comes in before the store can be read
-        accounts.keeper.set_up()
+        known.keeper.set_up()
     desk = EvidenceDesk(EvidenceFolder(evidence_dir), store, blurrer)
     app.state.parts = Parts(
         store,
         link,
         version,
-        accounts,
+        known,
         desk,
         settings=settings,
         max_pictures=max_pictures,
@@ -112,14 +123,35 @@ def create_app(
     for module in (routes_events, routes_evidence, routes_review, routes_health, routes_live, routes_pages):
         app.include_router(module.router)
     app.mount("/static", routes_pages.static)
-    app.add_middleware(Gate, keeper=accounts.keeper, open_until_set_up=accounts.rules.open_until_set_up)
+    app.add_middleware(Gate, keeper=known.keeper, open_until_set_up=known.rules.open_until_set_up)
     app.add_middleware(Protect, allowed_hosts=allowed_hosts, max_body=MAX_BODY)
     app.add_middleware(CountRequests, metrics=app.state.parts.metrics)
     return app
 
 
-def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
-    """A server for `create_app` with its limits set: small messages in, few connections, quick to stop."""
+async def _sweep(accounts: Accounts) -> None:
+    """Keep house for as long as the application runs."""
+    while True:
+        try:
+            await asyncio.to_thread(accounts.sweep)
+        except StorageError as exc:
+            log.warning("old sessions and audit entries stay: %s", exc)
+        await asyncio.sleep(SWEEP_S)
+
+
+def make_server(
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    tls: tuple[Path, Path] | None = None,
+    trusted_proxies: Sequence[str] = (),
+) -> uvicorn.Server:
+    """A server for `create_app` with its limits set: small messages in, few connections, quick to stop.
+
+    Args: tls: PEM files of certificate and key. trusted_proxies: addresses or networks whose word counts on
+    who asks and whether they came over TLS.
+    """
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -128,7 +160,11 @@ def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
             log_config=None,  # the program's own logging stands
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
+            ssl_certfile=tls[0] if tls else None,
+            ssl_keyfile=tls[1] if tls else None,
+            ssl_ciphers=CIPHERS,  # of TLS 1.2; Python offers nothing older, and 1.3 has its own
             ws_max_size=1024,  # browsers say nothing on the live socket
             ws_max_queue=4,
             ws_per_message_deflate=False,  # JPEG does not get smaller

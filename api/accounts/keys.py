@@ -13,8 +13,8 @@ from uuid_utils.compat import uuid7
 
 from api.accounts.people import Database
 from api.accounts.records import Session, Token
+from api.accounts.rights import Right
 from api.accounts.tables import SessionRow, TokenRow
-from api.accounts.who import Right
 from api.problems import ProblemError
 
 TOKEN_PREFIX: Final = "lg_"  # noqa: S105

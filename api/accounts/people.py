@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session as Transaction
 from uuid_utils.compat import uuid7
 
 from api.accounts.records import Grant, User
+from api.accounts.rights import Role
 from api.accounts.tables import GrantRow, SessionRow, TokenRow, UserRow
-from api.accounts.who import Role
 from api.problems import ProblemError
 
 MOST_USERS: Final = 1000

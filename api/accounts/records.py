@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from api.accounts.who import Right, Role
+from api.accounts.rights import Right, Role
 
 Method = Literal["password", "oidc", "setup"]
 """How a session began."""
