@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.words_accounts_en import ENGLISH as ACCOUNTS_ENGLISH
+from api.words_accounts_zh import CHINESE as ACCOUNTS_CHINESE
 from api.words_en import ENGLISH
 from api.words_pages_en import PAGES_ENGLISH
 from api.words_pages_zh import PAGES_CHINESE
 from api.words_zh import CHINESE
 
-WORDS: Final[dict[str, dict[str, str]]] = {"en": ENGLISH | PAGES_ENGLISH, "zh": CHINESE | PAGES_CHINESE}
+WORDS: Final[dict[str, dict[str, str]]] = {
+    "en": ENGLISH | PAGES_ENGLISH | ACCOUNTS_ENGLISH,
+    "zh": CHINESE | PAGES_CHINESE | ACCOUNTS_CHINESE,
+}
 
 
 def choose_language(asked: str | None, accept: str | None) -> str:

@@ -27,6 +27,7 @@ from api import (
     routes_review,
 )
 from api.accounts.gate import Gate
+from api.accounts.routes import router as accounts_router
 from api.accounts.service import Accounts
 from api.evidence.blur import Blurrer
 from api.evidence.folder import EvidenceFolder
@@ -122,6 +123,7 @@ def create_app(
     problems.install(app)
     for module in (routes_events, routes_evidence, routes_review, routes_health, routes_live, routes_pages):
         app.include_router(module.router)
+    app.include_router(accounts_router)
     app.mount("/static", routes_pages.static)
     app.add_middleware(Gate, keeper=known.keeper, open_until_set_up=known.rules.open_until_set_up)
     app.add_middleware(Protect, allowed_hosts=allowed_hosts, max_body=MAX_BODY)

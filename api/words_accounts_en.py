@@ -19,7 +19,8 @@ ENGLISH: Final = {
     "signin.do": "Sign in",
     "signin.or": "or",
     "signin.with": "Sign in with {name}",
-    "signin.forgotten": "Password forgotten? An admin can make a new one, or “liftguard user reset-password” on the box.",
+    "signin.forgotten": "Password forgotten? An admin can make a new one, "
+    "or “liftguard user reset-password” on the box.",
     "signout": "Sign out",
     "account.title": "Your account",
     "account.must": "Please choose a password of your own before going on.",
@@ -41,7 +42,8 @@ ENGLISH: Final = {
     "account.sessions.end": "Sign out there",
     "account.sessions.end.others": "Sign out everywhere else",
     "account.tokens": "Tokens for programs",
-    "account.tokens.hint": "A token lets a program use the API with some of your rights. Treat it like a password.",
+    "account.tokens.hint": "A token lets a program use the API with some of your rights. "
+    "Treat it like a password.",
     "account.tokens.secret": "The token “{name}” is shown this once. Copy it now:",
     "account.tokens.used": "last used",
     "account.tokens.unused": "never used",
@@ -81,7 +83,8 @@ ENGLISH: Final = {
     "role.viewer.may": "Sees live pictures, events and statistics.",
     "role.guard.may": "Also sees clips with faces blurred, and lets doors go.",
     "role.manager.may": "Also reviews events, sees faces, and exports evidence.",
-    "role.admin.may": "Also changes settings, manages users and reads the audit trail. For the whole box only.",
+    "role.admin.may": "Also changes settings, manages users and reads the audit trail. "
+    "For the whole box only.",
     "users.title": "Users",
     "users.new": "Add somebody",
     "users.create": "Add",

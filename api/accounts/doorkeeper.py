@@ -118,6 +118,10 @@ class Doorkeeper:
         self._any_checked_s = self._clock()
         return self._any
 
+    def note_set_up(self) -> None:
+        """This process has just made an account: from now on nobody comes in without one."""
+        self._any = True
+
     # --- who it is ---------------------------------------------------------------------------------------
 
     def remembered(self, secret: str) -> Known | None:

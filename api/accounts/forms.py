@@ -1,4 +1,4 @@
-"""What the pages of accounts share: reading a form, showing a page, who is signed in, cookies, where to next."""
+"""What the pages of accounts share: reading a form, showing a page, who is signed in, where to go next."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from api.accounts import csrf
 from api.accounts.doorkeeper import Known
 from api.accounts.gate import KNOWN_KEY
 from api.accounts.service import Accounts, Browser
+from api.pages.shell import render
 from api.problems import ProblemError
 from api.web_parts import parts_of
 
@@ -93,13 +94,7 @@ def show(
     request: Request, template: str, lang: str | None, more: dict[str, Any], *, status: int = 200
 ) -> HTMLResponse:
     """A page with everything that `base.html` needs, and its form token."""
-    from api.routes_pages import context, templates  # late: those pages show who is signed in
-
-    around = context(request, lang, parts_of(request)) | {
-        "csrf": csrf.csrf(request),
-        "known": known_of(request),
-    }
-    return templates.TemplateResponse(request, template, around | more, status_code=status)
+    return render(request, template, lang, more, status=status, public=True)
 
 
 def error_of(exc: ProblemError) -> dict[str, Any]:

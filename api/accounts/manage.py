@@ -1,4 +1,4 @@
-"""What admins do to accounts, and everybody to their own sessions and tokens. Each leaves a line in the trail."""
+"""What admins do to accounts, and everybody to their own sessions and tokens; all of it is in the trail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def check_grants(accounts: Accounts, grants: Iterable[Grant]) -> tuple[Grant, ..
     for grant in kept:
         if grant.estate is not None and grant.estate not in accounts.rules.estates:
             known = ", ".join(sorted(accounts.rules.estates)) or "none"
-            raise ProblemError(422, "bad-request", f"no estate {grant.estate!r} in the settings; they have {known}")
+            raise ProblemError(
+                422, "bad-request", f"no estate {grant.estate!r} in the settings; they have {known}"
+            )
         if grant.elevator_id is not None and grant.elevator_id not in accounts.rules.elevators:
             known = ", ".join(sorted(accounts.rules.elevators)) or "none"
             raise ProblemError(
@@ -44,6 +46,8 @@ def create_user(
     """
     login, name = accounts.clean(login, name)
     password = first_password()
+    if accounts.people.find(login) is not None:
+        raise ProblemError(409, "user-exists", f"there is a user {login!r}; choose another name")
     new = NewUser(
         login,
         name,
@@ -79,9 +83,7 @@ def change_user(
     if not changes:
         return user
     accounts.trail.note(by, "user.change", user.login, "; ".join(changes))
-    changed = accounts.people.change(
-        user_id, accounts.now(), name=name, grants=kept, disabled=disabled
-    )
+    changed = accounts.people.change(user_id, accounts.now(), name=name, grants=kept, disabled=disabled)
     accounts.keeper.forget(user_id=user_id)
     return changed
 
@@ -145,7 +147,9 @@ def create_token(
     lacking = wanted - actor_of_user(user, accounts.rules.estates).rights
     if lacking:
         raise ProblemError(
-            403, "not-allowed", f"{user.name} has no right to {', '.join(sorted(lacking))} and cannot pass it on"
+            403,
+            "not-allowed",
+            f"{user.name} has no right to {', '.join(sorted(lacking))} and cannot pass it on",
         )
     accounts.trail.note(by, "token.create", name, f"for {days} days: {' '.join(sorted(wanted))}")
     return accounts.keys.add_token(user.id, name, wanted, accounts.now(), timedelta(days=days))
@@ -166,5 +170,4 @@ def revoke_token(accounts: Accounts, by: Actor, token_id: str) -> None:
 
 
 def _said(grants: Iterable[Grant]) -> str:
-    parts = [f"{g.role}{f' in {g.estate}' if g.estate else ''}{f' at {g.elevator_id}' if g.elevator_id else ''}" for g in grants]
-    return ", ".join(parts) or "none"
+    return ", ".join(" ".join(filter(None, (g.role, g.estate, g.elevator_id))) for g in grants) or "none"

@@ -77,7 +77,9 @@ def _page(
     rights = actor_of_user(known.user, accounts.rules.estates).rights
     around: dict[str, Any] = {
         "user": known.user,
-        "sessions": [(manage.short_id(s), s, s.digest == known.digest) for s in accounts.keys.sessions(known.user.id)],
+        "sessions": [
+            (manage.short_id(s), s, s.digest == known.digest) for s in accounts.keys.sessions(known.user.id)
+        ],
         "tokens": accounts.keys.tokens(known.user.id, accounts.now()),
         "rights": [right for right in Right if right in rights],
         "elevator_names": accounts.rules.elevators,

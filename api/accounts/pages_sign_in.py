@@ -59,7 +59,7 @@ def _set_up(request: Request, lang: str | None, form: dict[str, str], exc: Probl
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
-def sign_in_page(request: Request, lang: Lang = None, next: Next = None) -> Response:  # noqa: A002
+def sign_in_page(request: Request, lang: Lang = None, next: Next = None) -> Response:
     """Name and password, or a button for the provider that the settings name."""
     if known_of(request) is not None:
         return go(local_path(next))
@@ -69,7 +69,7 @@ def sign_in_page(request: Request, lang: Lang = None, next: Next = None) -> Resp
 
 
 @router.post("/sign-in", response_class=HTMLResponse)
-def sign_in(request: Request, form: FormFields, lang: Lang = None, next: Next = None) -> Response:  # noqa: A002
+def sign_in(request: Request, form: FormFields, lang: Lang = None, next: Next = None) -> Response:
     """Check them and open a session."""
     login = form.get("login", "")[:200]
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -102,9 +102,11 @@ def grants_in(accounts: Accounts, form: Form) -> list[Grant]:
         if not role:
             continue
         if role not in ROLES:
-            raise ProblemError(422, "bad-request", f"{field}: {role[:40]!r} is no role; use {', '.join(ROLES)}")
+            raise ProblemError(
+                422, "bad-request", f"{field}: {role[:40]!r} is no role; use {', '.join(ROLES)}"
+            )
         try:
-            grants.append(Grant(cast(Role, role), estate, elevator_id))
+            grants.append(Grant(role, estate, elevator_id))
         except ValueError as exc:
             raise ProblemError(422, "bad-request", str(exc)) from exc
     return grants
@@ -121,9 +123,7 @@ def _list(request: Request, lang: str | None, more: dict[str, Any], status: int 
     return show(request, "users.html", lang, around | more, status=status)
 
 
-def _one(
-    request: Request, lang: str | None, user: User, more: dict[str, Any], status: int = 200
-) -> Response:
+def _one(request: Request, lang: str | None, user: User, more: dict[str, Any], status: int = 200) -> Response:
     accounts = accounts_of(request)
     held = {(g.estate, g.elevator_id): g.role for g in user.grants}
     around = _places(accounts) | {

@@ -164,6 +164,7 @@ class Accounts:
         self.limiter.succeeded(place)
         new = self.new_user(login, name, (Grant("admin"),), password)
         user = self.people.add(new, self.now(), first=True)
+        self.keeper.note_set_up()
         self.code.use()
         self.trail.note(_self(user), "user.create", user.login, "the first admin")
         log.info("the first account has been made: %s", user.login)

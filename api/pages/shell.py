@@ -19,7 +19,9 @@ from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.accounts.who import Actor, Right, actor_of
+from api.accounts.csrf import csrf
+from api.accounts.gate import KNOWN_KEY
+from api.accounts.who import NOT_SET_UP, SCOPE_KEY, Actor, Right, actor_of
 from api.i18n import WORDS, Words, choose_language
 from api.problems import ProblemError
 from api.web_parts import parts_of, seen_by
@@ -47,6 +49,7 @@ PLACES: Final = (
     Place("devices", "/devices", Right.SEE_LIVE),
     Place("settings", "/settings", Right.CONFIGURE),
     Place("audit", "/audit", Right.SEE_AUDIT),
+    Place("users", "/users", Right.MANAGE_USERS),
 )
 """Every place of the navigation, in its order. Who lacks the right does not see the entry."""
 
@@ -111,7 +114,7 @@ def shell(request: Request, asked: str | None) -> dict[str, Any]:
 
 def _around(request: Request, lang: str, actor: Actor | None) -> dict[str, Any]:
     parts = parts_of(request)
-    state = parts.link.state()
+    state = None if actor is None else parts.link.state()
     if state is not None and actor is not None:
         state = seen_by(actor, state)
     other = "en" if lang == "zh" else "zh"
@@ -127,16 +130,31 @@ def _around(request: Request, lang: str, actor: Actor | None) -> dict[str, Any]:
         "places": [p for p in PLACES if actor is not None and actor.may(p.right)],
         "here": request.url.path,
         "Right": Right,
+        "csrf": lambda: csrf(request),  # for the hidden field of a form; `account_parts.html` has it
+        "known": request.scope.get(KNOWN_KEY),
+        "not_set_up": actor is NOT_SET_UP,
     }
 
 
 def render(
-    request: Request, name: str, asked: str | None, more: dict[str, Any] | None = None, *, status: int = 200
+    request: Request,
+    name: str,
+    asked: str | None,
+    more: dict[str, Any] | None = None,
+    *,
+    status: int = 200,
+    public: bool = False,
 ) -> HTMLResponse:
-    """A whole page or a part of one, from a template; remembers the language if the address asks for one."""
-    answer = templates.TemplateResponse(
-        request, name, shell(request, asked) | (more or {}), status_code=status
+    """A whole page or a part of one, from a template; remembers the language if the address asks for one.
+
+    ``public``: also for whoever is not signed in.
+    """
+    around = (
+        _around(request, language(request, asked), request.scope.get(SCOPE_KEY))
+        if public
+        else shell(request, asked)
     )
+    answer = templates.TemplateResponse(request, name, around | (more or {}), status_code=status)
     if asked in WORDS:
         answer.set_cookie(LANG_COOKIE, str(asked), max_age=YEAR_S, httponly=True, samesite="lax")
     return answer

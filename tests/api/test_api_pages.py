@@ -32,7 +32,7 @@ def places(text: str) -> list[str]:
     [
         ("viewer", ["/", "/review", "/statistics", "/devices"]),
         ("manager", ["/", "/review", "/statistics", "/devices"]),
-        ("admin", ["/", "/review", "/statistics", "/devices", "/settings", "/audit"]),
+        ("admin", ["/", "/review", "/statistics", "/devices", "/settings", "/audit", "/users"]),
     ],
 )
 async def test_the_navigation_shows_where_one_may_go(
