@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.support.stores"]
+
 settings.register_profile("thorough", max_examples=1000, deadline=None)  # `make test-slow`
 
 REQUIRED = frozenset(filter(None, os.environ.get("TESTS_REQUIRE", "").split(",")))

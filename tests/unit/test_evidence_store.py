@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +15,8 @@ from tests.support.events import make_event, make_file
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "liftguard.db")
-    store.migrate()
-    yield store
-    store.close()
+def store(any_store: Store) -> Store:
+    return any_store
 
 
 def test_a_file_goes_through_its_states(store: Store) -> None:

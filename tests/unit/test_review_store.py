@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +16,8 @@ from vision.errors import ConflictError
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "liftguard.db")
-    store.migrate()
-    yield store
-    store.close()
+def store(any_store: Store) -> Store:
+    return any_store
 
 
 def test_a_review_is_kept_with_who_and_when(store: Store) -> None:
