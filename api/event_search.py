@@ -65,7 +65,7 @@ class EventSearch(StoreBase):
             query = _page(session, wanted, cursor)
             order = (EventRow.started_at, EventRow.id)
             query = query.order_by(*(order if newer else (column.desc() for column in order)))
-            found = [_event(row) for row in session.scalars(query.limit(limit + 1))]
+            found = [event_of(row) for row in session.scalars(query.limit(limit + 1))]
         more = len(found) > limit
         page = found[:limit]
         if newer:
@@ -82,10 +82,11 @@ class EventSearch(StoreBase):
         """One event, or None if there is no such event."""
         with self._reading("read an event") as session:
             row = session.get(EventRow, event_id)
-            return None if row is None else _event(row)
+            return None if row is None else event_of(row)
 
 
-def _event(row: EventRow) -> Event:
+def event_of(row: EventRow) -> Event:
+    """The event of a row, as a value."""
     event = Event(**{name: getattr(row, name) for name in _EVENT_FIELDS})
     return replace(event, labels=tuple(row.labels))
 

@@ -226,6 +226,7 @@ def run_web(settings: Settings) -> int:
     from api.accounts.rules import rules_of
     from api.accounts.service import Accounts
     from api.accounts.setup_code import print_code
+    from api.notices.build import build_notices
     from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
     from api.web_link import WebLink
 
@@ -240,14 +241,16 @@ def run_web(settings: Settings) -> int:
         log.error("%s", exc)
     web = settings.web
     accounts = Accounts(store, rules_of(settings))
+    link = WebLink(settings.run_dir)
     app = create_app(
         store,
-        WebLink(settings.run_dir),
+        link,
         version=version(),
         allowed_hosts=web.allowed_hosts,
         settings=settings,
         evidence_dir=settings.evidence_dir,
         accounts=accounts,
+        background=build_notices(settings, store, link, version()),
     )
     log.info("the page is at %s", web.address)
     if accounts.keeper.remembered_set_up() is False and not print_code(

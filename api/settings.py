@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from api.settings_notices import MqttSettings, WebhookSettings
 from api.settings_table import Table as _Table
 from api.settings_web import WebSettings
 from hardware.door_contacts import FloorCode
@@ -391,6 +392,8 @@ class Settings(_Table):
     evidence: EvidenceSettings = EvidenceSettings()
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    mqtt: MqttSettings = MqttSettings()
 
     @model_validator(mode="after")
     def _unique_ids(self) -> Settings:

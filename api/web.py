@@ -29,9 +29,11 @@ from api import (
 from api.accounts.gate import Gate
 from api.accounts.routes import router as accounts_router
 from api.accounts.service import Accounts
+from api.background import Background, running
 from api.evidence.blur import Blurrer
 from api.evidence.folder import EvidenceFolder
 from api.evidence.serve import EvidenceDesk
+from api.notices import routes as routes_webhooks
 from api.protect import Protect
 from api.settings import Settings
 from api.settings_web import LOOPBACK
@@ -78,6 +80,7 @@ def create_app(
     settings: Settings | None = None,
     evidence_dir: Path = Path("evidence"),
     blurrer: Blurrer | None = None,
+    background: Sequence[Background] = (),
 ) -> FastAPI:
     """The web application. It starts and stops the link; the store stays the caller's.
 
@@ -86,12 +89,13 @@ def create_app(
     accounts: None takes the defaults, in this store.
     settings: of this box, for the pages about it.
     evidence_dir: where evidence files lie. blurrer: None shows originals only, to those who may see them.
+    background: what runs as long as the application does.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(_sweep(known), name="sweep-accounts")
-        async with link.running():
+        async with link.running(), running(background):
             yield
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
@@ -121,7 +125,15 @@ def create_app(
         max_streams=max_streams,
     )
     problems.install(app)
-    for module in (routes_events, routes_evidence, routes_review, routes_health, routes_live, routes_pages):
+    for module in (
+        routes_events,
+        routes_evidence,
+        routes_review,
+        routes_health,
+        routes_live,
+        routes_webhooks,
+        routes_pages,
+    ):
         app.include_router(module.router)
     app.include_router(accounts_router)
     app.mount("/static", routes_pages.static)

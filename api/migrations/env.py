@@ -3,7 +3,8 @@
 from alembic import context
 
 import api.accounts.tables
-import api.evidence.tables  # noqa: F401
+import api.evidence.tables
+import api.notices.tables  # noqa: F401
 from api.tables import Base
 
 context.configure(

@@ -1,0 +1,1 @@
+"""Telling others what happens: webhooks for programs, MQTT for Home Assistant."""
