@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import aiomqtt
 
 from api.live import GuardState
 from api.notices.home_assistant import OFFLINE, ONLINE, Topics, discovery, elevator_state
-from api.web_link import Link
 from vision.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -26,6 +25,12 @@ RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 """Pauses between attempts to connect; the last one from then on."""
 QOS: Final = 1
 TIMEOUT_S: Final = 10.0
+
+
+class SaysState(Protocol):
+    """What this needs of the link to guard; `api.web_link.Link` has it."""
+
+    def state_changes(self) -> AsyncGenerator[GuardState | None, None]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class MqttNotices:
     """Publishes state as it changes. ``run`` goes on until it is cancelled."""
 
     def __init__(
-        self, broker: Broker, topics: Topics, link: Link, *, retry_s: tuple[float, ...] = RETRY_S
+        self, broker: Broker, topics: Topics, link: SaysState, *, retry_s: tuple[float, ...] = RETRY_S
     ) -> None:
         self._broker = broker
         self._topics = topics

@@ -11,10 +11,9 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from api.live import GuardState, ReleaseReply, ReleaseRequest
+from api.live import GuardState
 from api.notices.home_assistant import Topics
 from api.notices.mqtt import Broker, MqttNotices
-from api.web_link import LiveFrame
 from tests.api.live_values import make_elevator, make_state
 from tests.support.mosquitto import PASSWORD, USER, Mosquitto
 
@@ -33,28 +32,11 @@ class TalkingLink:
         self.now = state
         self.changed.set()
 
-    def state(self) -> GuardState | None:
-        return self.now
-
-    def metrics_text(self) -> str | None:
-        return None
-
-    async def frames(self, elevator_id: str) -> AsyncGenerator[LiveFrame, None]:
-        return
-        yield
-
     async def state_changes(self) -> AsyncGenerator[GuardState | None, None]:
         while True:
             self.changed.clear()
             yield self.now
             await self.changed.wait()
-
-    async def release(self, request: ReleaseRequest, timeout_s: float = 2.0) -> ReleaseReply:
-        raise AssertionError("nobody releases through MQTT")
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        yield
 
 
 @pytest.fixture
