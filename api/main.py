@@ -50,9 +50,13 @@ from vision.presence import PresenceParams
 from vision.sources import open_source
 from vision.sources.packets import OnPacket
 from vision.types import FrameSource
+from vision.vote import VoteParams
 from vision.zones import Zone
 
 log = logging.getLogger(__name__)
+
+CALIBRATED_NEUTRAL = 0.5
+"""A probability that says nothing either way. Raw scores keep the vote's own, which was set on them."""
 
 
 def build_detector(settings: Settings) -> OnnxDetector:
@@ -76,6 +80,7 @@ def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: On
         zones=zones,
         presence=PresenceParams(blocked_classes=settings.vision.blocked_classes),
         operating_conf=detector.operating_conf,
+        votes=VoteParams(neutral_conf=CALIBRATED_NEUTRAL) if detector.is_calibrated else None,
         gate=MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate(),
     )
 

@@ -19,6 +19,9 @@ BOX_ROWS: Final = 4
 
 _HEAD_NDIM: Final = 3
 
+_EPS: Final = 1e-6
+"""Keeps logit finite for confidences of exactly 0 and 1."""
+
 _FAR_PX: Final = 1e6
 """Coordinates beyond this are cut before arithmetic, as float32 could overflow. No picture is that wide."""
 
@@ -61,6 +64,39 @@ def decode(
     keep = nms(boxed, class_id[rows], nms_iou)
     rows = rows[keep]
     return Detections(source[keep], np.minimum(sure[rows], 1).astype(np.float32, copy=False), class_id[rows])
+
+
+def logit(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Log-odds (nats) of probabilities; 0 and 1 are taken as 1e-6 from them."""
+    safe = np.clip(np.asarray(p, np.float64), _EPS, 1 - _EPS)
+    return np.asarray(np.log(safe / (1 - safe)), np.float64)
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of log-odds; beyond 40 nats they are 0 and 1 in every respect."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -40, 40))), np.float64)
+
+
+def calibrated(
+    found: Detections, slope: NDArray[np.float64], shift: NDArray[np.float64], floor: float
+) -> Detections:
+    """Detections with confidences ``sigmoid(slope x logit(conf) + shift)`` of their class, best first.
+
+    Args: ``slope`` (> 0) and ``shift`` (C,) per canonical class; what ends below ``floor`` is left out.
+    """
+    raw = logit(found.conf)
+    sure = sigmoid(raw * slope[found.class_id] + shift[found.class_id]).astype(np.float32)
+    order = np.argsort(-sure, kind="stable")
+    order = order[sure[order] >= floor]
+    return Detections(found.xyxy[order], sure[order], found.class_id[order])
+
+
+def uncalibrated_floor(slope: NDArray[np.float64], shift: NDArray[np.float64], floor: float) -> float:
+    """The lowest raw confidence at which some class reaches ``floor`` after `calibrated`."""
+    if floor <= 0:
+        return floor
+    raw = sigmoid((logit(np.full_like(shift, floor)) - shift) / slope)
+    return float(raw.min())
 
 
 def nms(xyxy: NDArray[np.float32], class_id: NDArray[np.int64], iou: float) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.decode import BOX_ROWS, decode
+from models.decode import BOX_ROWS, calibrated, decode, uncalibrated_floor
 from models.manifest import ModelEntry
 from models.session import ORT_ERRORS, check_model, check_providers, open_session, wrong_head
 from vision.errors import ModelError
@@ -67,6 +67,7 @@ class OnnxDetector:
     ) -> None:
         self._entry = entry
         self._canonical_ids = entry.canonical_ids
+        self._lines = entry.calibration_lines
         self._lock = threading.Lock()
         self._stage_s: Mapping[str, float] = MappingProxyType({"preprocess": 0.0, "run": 0.0, "decode": 0.0})
         self._buffers: dict[tuple[int, int], _Buffers] = {}
@@ -98,6 +99,11 @@ class OnnxDetector:
         return self._entry.candidate_conf
 
     @property
+    def is_calibrated(self) -> bool:
+        """Whether confidences are probabilities: half of all boxes called with 0.5 are right."""
+        return self._entry.calibration is not None
+
+    @property
     def last_stage_s(self) -> Mapping[str, float]:
         """Seconds of the latest picture: ``preprocess``, ``run``, ``decode``. A fresh mapping each time."""
         return self._stage_s
@@ -120,7 +126,7 @@ class OnnxDetector:
             ready_s = time.perf_counter()
             head = self._run(blob)
             ran_s = time.perf_counter()
-            found = decode(head, self._canonical_ids, fitted, conf=floor, nms_iou=self._entry.nms_iou)
+            found = self._decode(head, fitted, floor)
             self._stage_s = MappingProxyType(
                 {
                     "preprocess": ready_s - started_s,
@@ -170,6 +176,14 @@ class OnnxDetector:
         if head.shape != wanted or head.dtype != np.float32:
             raise wrong_head(self._entry, head.shape, head.dtype)
         return head
+
+    def _decode(self, head: NDArray[np.float32], fitted: Letterbox, floor: float) -> Detections:
+        """Boxes of at least ``floor``, with calibrated confidences where the manifest calibrates."""
+        ids, iou = self._canonical_ids, self._entry.nms_iou
+        if self._entry.calibration is None:
+            return decode(head, ids, fitted, conf=floor, nms_iou=iou)
+        raw = uncalibrated_floor(*self._lines, floor)
+        return calibrated(decode(head, ids, fitted, conf=raw, nms_iou=iou), *self._lines, floor)
 
     def _warm_up(self, runs: int) -> None:
         grey = np.full((*self.size_wh[::-1], 3), PAD_VALUE, np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ CanonicalName = Literal["e_bike", "bicycle", "stroller", "wheelchair", "person",
 """The members of `vision.types.CLASS_NAMES`, spelled out for pydantic (a test compares them)."""
 
 Conf = Annotated[float, Field(gt=0, lt=1)]
+
+Line = tuple[Annotated[float, Field(ge=0.2, le=5)], Annotated[float, Field(ge=-5, le=5)]]
+"""Slope and shift (nats) of a class's log-odds."""
 
 MANIFEST_PATH: Final = Path(__file__).with_name("manifest.toml")
 """The shipped manifest; its weights lie in ``weights/`` beside it."""
@@ -50,7 +53,16 @@ class ModelEntry(BaseModel):
     candidate_conf: Conf = 0.10
     nms_iou: Conf = 0.6
     operating_conf: dict[CanonicalName, Conf]
+    calibration: dict[CanonicalName, Line] | None = None  # [slope, shift] per class, see models.calibration
     default: bool = False
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        """TOML's arrays are lists; strict wants tuples."""
+        if not isinstance(value, dict):
+            return value
+        return {k: tuple(float(n) for n in v) if _are_numbers(v) else v for k, v in value.items()}
 
     @field_validator("size_wh")
     @classmethod
@@ -104,6 +116,13 @@ class ModelEntry(BaseModel):
         """Operating confidence per canonical class id, `DEFAULT_CONF` where none is given."""
         given: dict[str, float] = {str(k): v for k, v in self.operating_conf.items()}
         return tuple(given.get(name, DEFAULT_CONF) for name in CLASS_NAMES)
+
+    @property
+    def calibration_lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(C,) slopes and (C,) shifts per canonical class id; 1 and 0 where none are given."""
+        given: dict[str, tuple[float, float]] = {str(k): v for k, v in (self.calibration or {}).items()}
+        lines = np.array([given.get(name, (1.0, 0.0)) for name in CLASS_NAMES], np.float64)
+        return lines[:, 0], lines[:, 1]
 
     @property
     def head_shape(self) -> tuple[int, int, int]:
@@ -221,6 +240,10 @@ def load_manifest(path: Path | None = None) -> Manifest:
         return Manifest.model_validate({**table, "path": path})
     except ValidationError as exc:
         raise ModelError(f"the model manifest {path} is not right: {_first_errors(exc)}") from exc
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(n, int | float) for n in value)
 
 
 def _first_errors(exc: ValidationError, limit: int = 3) -> str:
