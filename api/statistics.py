@@ -122,7 +122,7 @@ def figures(
     first, last = since.astimezone(zone).date(), (until - timedelta(microseconds=1)).astimezone(zone).date()
     calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     verdicts = Counter(fact.verdict for fact in facts if fact.verdict is not None)
-    judged = verdicts["confirmed"] + verdicts["false"]
+    judged = verdicts["confirmed"] + verdicts["false_alarm"]
     known = sorted({*elevators, *where})
     held = [fact.hold_s for fact in facts if fact.outcome is not None]
     return Figures(
@@ -133,7 +133,7 @@ def figures(
         outcomes=tuple(Counter(fact.outcome or "open" for fact in facts).most_common()),
         escalated=sum(fact.escalated for fact in facts),
         verdicts=dict(verdicts),
-        false_share=verdicts["false"] / judged if judged else None,
+        false_share=verdicts["false_alarm"] / judged if judged else None,
         hold=spread(held),
         hold_total_s=sum(held),
         sight_to_confirm=spread((f.started_at - f.suspected_at).total_seconds() for f in facts),

@@ -18,12 +18,20 @@ def read_facts(
     """The events that began then. elevators: only these; None: all. Raises: StorageError."""
     e = EventRow
     query = select(
-        e.id, e.elevator_id, e.suspected_at, e.started_at, e.last_seen_at, e.hold_s, e.outcome, e.escalated_at
+        e.id,
+        e.elevator_id,
+        e.suspected_at,
+        e.started_at,
+        e.last_seen_at,
+        e.hold_s,
+        e.outcome,
+        e.escalated_at,
+        e.verdict,
     ).where(e.started_at >= since, e.started_at < until)
     if elevators is not None:
         query = query.where(e.elevator_id.in_(elevators))
     with store.reading("read events for figures") as session:
-        return [Fact(*row[:7], escalated=row[7] is not None) for row in session.execute(query)]
+        return [Fact(*row[:7], escalated=row[7] is not None, verdict=row[8]) for row in session.execute(query)]
 
 
 def read_changes(

@@ -13,6 +13,7 @@ from api.records import Evidence, PhaseChange
 WIDTH: Final = 720.0
 HEIGHT: Final = 200.0
 LEFT: Final = 40.0  # room for the labels of the score
+RIGHT: Final = 8.0
 BOTTOM: Final = 28.0  # room for the labels of the time
 MAX_POINTS: Final = 600  # more than a screen can show
 
@@ -33,7 +34,10 @@ class Band:
 class Curve:
     """A drawing of `WIDTH` by `HEIGHT`: score upwards, time to the right."""
 
+    first_s: float  # time at the left edge, `LEFT`
+    last_s: float  # time at the right edge, `WIDTH` - `RIGHT`
     score: str  # points of a polyline
+    points: tuple[tuple[float, float, str], ...]  # seconds, score, phase: what a player shows at a time
     conf: tuple[tuple[float, float], ...]  # the detector's confidence per frame, where it saw the vehicle
     bands: tuple[Band, ...]
     ticks: tuple[tuple[float, str], ...]  # x and label, seconds
@@ -45,17 +49,26 @@ class Curve:
 
 
 def curve(
-    evidence: Sequence[Evidence], changes: Sequence[PhaseChange], start: datetime, end: datetime
+    evidence: Sequence[Evidence],
+    changes: Sequence[PhaseChange],
+    start: datetime,
+    end: datetime,
+    *,
+    window: tuple[float, float] | None = None,
 ) -> Curve | None:
-    """The drawing, or None without evidence. Long events are thinned to `MAX_POINTS` points."""
+    """The drawing, or None without evidence. Long events are thinned to `MAX_POINTS` points.
+
+    Args: window: seconds since ``start`` that must be on the drawing at least, such as those of the clip.
+    """
     if not evidence:
         return None
     thin = evidence[:: math.ceil(len(evidence) / MAX_POINTS)]
-    first = min(0.0, thin[0].t_offset_s)
-    last = max(thin[-1].t_offset_s, first + 1.0)
+    low, high = window or (0.0, 0.0)
+    first = min(0.0, thin[0].t_offset_s, low)
+    last = max(thin[-1].t_offset_s, first + 1.0, high)
 
     def x(t: float) -> float:
-        return round(LEFT + (min(max(t, first), last) - first) / (last - first) * (WIDTH - LEFT - 8), 1)
+        return round(LEFT + (min(max(t, first), last) - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1)
 
     def y(value: float) -> float:
         return round((HEIGHT - BOTTOM) - min(max(value, 0.0), 1.0) * (HEIGHT - BOTTOM - 10), 1)
@@ -63,6 +76,9 @@ def curve(
     step = next((s for s in _NICE if (last - first) / s <= 8), _NICE[-1])
     steps = range(math.ceil(first / step), math.floor(last / step) + 1)
     return Curve(
+        first_s=first,
+        last_s=last,
+        points=tuple((round(e.t_offset_s, 2), round(e.score, 3), e.phase) for e in thin),
         score=" ".join(f"{x(e.t_offset_s)},{y(e.score)}" for e in thin),
         conf=tuple((x(e.t_offset_s), y(e.conf)) for e in thin if e.conf > 0),
         bands=_bands(changes, start, (end - start).total_seconds(), x),

@@ -1,16 +1,17 @@
-"""``/events/<id>``: the lasting address of one event, with its evidence."""
+"""``/events/<id>``: the lasting address of one event, with everything that is known of it."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from api.accounts.who import Actor, Right, check, needs
+from api.pages.event_view import detail
 from api.pages.shell import Lang, render
-from api.view_event import curve
+from api.records import Cursor, Event
+from api.store import EventFilter, Store
 from api.web_parts import EventId, parts_of
 
 router = APIRouter(include_in_schema=False)
@@ -23,21 +24,22 @@ def event_page(
     event_id: EventId,
     lang: Lang = None,
 ) -> HTMLResponse:
-    """One event: facts, evidence curve, timeline."""
-    store = parts_of(request).store
-    event = store.event(event_id)
+    """One event, and the ways to those before and after it."""
+    parts = parts_of(request)
+    event = parts.store.event(event_id)
     if event is None:
         return render(request, "missing.html", lang, status=404)
     check(actor, Right.SEE_EVENTS, event.elevator_id)
-    changes = store.phase_changes(event_id)
-    end = event.ended_at or event.last_seen_at
-    more = {
-        "event": event,
-        "changes": [(change, _offset(change.at, event.started_at)) for change in changes],
-        "curve": curve(store.evidence(event_id), changes, event.started_at, end),
-    }
-    return render(request, "event.html", lang, more)
+    parts.audit.note(actor, "event.read", event_id)
+    older, newer = neighbours(parts.store, event, actor.where(Right.SEE_EVENTS))
+    return render(
+        request, "event.html", lang, detail(parts, actor, event) | {"older": older, "newer": newer}
+    )
 
 
-def _offset(at: datetime, start: datetime) -> str:
-    return f"{(at - start).total_seconds():+.1f}".replace("-", "−")
+def neighbours(store: Store, event: Event, elevators: frozenset[str] | None) -> tuple[str | None, str | None]:
+    """Ids of the events before and after, among those that may be seen."""
+    wanted = EventFilter(elevators=elevators)
+    older = store.search(wanted, 1, Cursor(event.started_at, event.id)).events
+    newer = store.search(wanted, 1, Cursor(event.started_at, event.id, newer=True)).events
+    return (older[0].id if older else None, newer[0].id if newer else None)

@@ -51,7 +51,7 @@ def test_hours_and_days_are_those_of_the_building() -> None:
 
 
 def test_only_what_was_judged_counts_for_the_share_of_false_holds() -> None:
-    verdicts = ["confirmed", "confirmed", "confirmed", "false", "unsure", None]
+    verdicts = ["confirmed", "confirmed", "confirmed", "false_alarm", "unsure", None]
     found = figures([fact(n, verdict=v) for n, v in enumerate(verdicts)], [], [], [], at(-1), at(24), UTC)
     assert found.false_share == 0.25
     assert figures([fact(1, verdict="unsure")], [], [], [], at(0), at(24), UTC).false_share is None
