@@ -31,7 +31,9 @@ def read_facts(
     if elevators is not None:
         query = query.where(e.elevator_id.in_(elevators))
     with store.reading("read events for figures") as session:
-        return [Fact(*row[:7], escalated=row[7] is not None, verdict=row[8]) for row in session.execute(query)]
+        return [
+            Fact(*row[:7], escalated=row[7] is not None, verdict=row[8]) for row in session.execute(query)
+        ]
 
 
 def read_changes(

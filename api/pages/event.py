@@ -32,9 +32,7 @@ def event_page(
     check(actor, Right.SEE_EVENTS, event.elevator_id)
     parts.audit.note(actor, "event.read", event_id)
     older, newer = neighbours(parts.store, event, actor.where(Right.SEE_EVENTS))
-    return render(
-        request, "event.html", lang, detail(parts, actor, event) | {"older": older, "newer": newer}
-    )
+    return render(request, "event.html", lang, detail(parts, actor, event) | {"older": older, "newer": newer})
 
 
 def neighbours(store: Store, event: Event, elevators: frozenset[str] | None) -> tuple[str | None, str | None]:

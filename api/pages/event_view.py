@@ -1,4 +1,4 @@
-"""What there is to see of one event: its clips, its curve in step with them, its story, what was said of it."""
+"""What there is to see of one event: clips, the curve in step with them, its story, what was said of it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Step:
 def media(event: Event, files: Sequence[EvidenceFile], *, original: bool) -> Media:
     """Args: original: ask for the files without blurring."""
     base, end = f"/api/v1/events/{event.id}", "original=true" if original else ""
-    clips, shown, missing = [], {}, []
+    clips: list[Clip] = []
+    shown: set[str] = set()
+    missing: list[str] = []
     for file in sorted(files, key=lambda f: f.segment):
         if file.state not in SHOWN_STATES:
             if file.reason:
@@ -64,12 +66,10 @@ def media(event: Event, files: Sequence[EvidenceFile], *, original: bool) -> Med
             query = "&".join(filter(None, (f"segment={file.segment}", end)))
             offset_s = (file.started_at - event.started_at).total_seconds()
             clips.append(Clip(f"{base}/clip?{query}", offset_s, file.duration_s))
-        elif file.kind in {"snapshot_boxes", "thumbnail"}:
-            shown[file.kind] = file.kind
-        elif file.kind == "snapshot":
-            shown.setdefault("snapshot", "snapshot")
+        else:
+            shown.add(file.kind)
     picture = None
-    if "snapshot_boxes" in shown or "snapshot" in shown:
+    if shown & {"snapshot_boxes", "snapshot"}:
         boxes = "boxes=true" if "snapshot_boxes" in shown else ""
         query = "&".join(filter(None, (boxes, end)))
         picture = f"{base}/snapshot" + (f"?{query}" if query else "")
@@ -77,9 +77,7 @@ def media(event: Event, files: Sequence[EvidenceFile], *, original: bool) -> Med
     return Media(tuple(clips), picture, thumbnail, tuple(dict.fromkeys(missing)))
 
 
-def story(
-    event: Event, changes: Sequence[PhaseChange], actions: Sequence[DoorAction]
-) -> tuple[Step, ...]:
+def story(event: Event, changes: Sequence[PhaseChange], actions: Sequence[DoorAction]) -> tuple[Step, ...]:
     """What the system saw and did, and what people did, in order."""
 
     def offset(at: datetime) -> float:

@@ -29,5 +29,3 @@ def with_thumbnail(store: Store, event_ids: Sequence[str]) -> frozenset[str]:
     )
     with store.reading("look for thumbnails") as session:
         return frozenset(session.scalars(query))
-
-
