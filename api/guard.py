@@ -16,6 +16,7 @@ from api.again import AGAIN
 from api.book import Write
 from api.elevator import Elevator
 from api.evidence.converter import Converter
+from api.evidence.sweeper import Sweeper
 from api.live import (
     Command,
     GuardState,
@@ -73,7 +74,9 @@ class Guard:
         *,
         converter: Converter | None = None,
         can_restart: bool = False,
+        sweeper: Sweeper | None = None,
     ) -> None:
+        self._sweeper = sweeper
         self._converter = converter
         self._elevators = tuple(elevators)
         self._recorder = recorder
@@ -100,6 +103,8 @@ class Guard:
         self._recorder.start()
         if self._converter:
             self._converter.start()
+        if self._sweeper:
+            self._sweeper.start()
         for elevator in self._elevators:
             elevator.start()
         if self._watch:
@@ -116,6 +121,8 @@ class Guard:
         if self._converter:
             self._converter.stop()
         self._note_alive()
+        if self._sweeper:
+            self._sweeper.stop()
         self._recorder.stop()
         self._link.close()
 
@@ -153,6 +160,8 @@ class Guard:
         self._link.publish_state(state)
         if tell_metrics:
             self._due_metrics_s = now_s + METRICS_S
+            if self._sweeper:
+                self._metrics.evidence.set(self._sweeper.figures)
             self._link.publish_metrics(self._metrics.text(state, self._recorder.lost))
 
     def state(self) -> GuardState:

@@ -19,8 +19,10 @@ from api.doors import build_door
 from api.elevator import Elevator, Parts
 from api.evidence.converter import Converter
 from api.evidence.desk import Desk
+from api.evidence.limits import limits_of
 from api.evidence.salvage import NOT_FINISHED, adopt
 from api.evidence.studio import Studio
+from api.evidence.sweeper import Sweeper
 from api.guard import Guard
 from api.latency import LatencyWindow
 from api.link import GuardLink
@@ -154,10 +156,29 @@ def build_guard(settings: Settings) -> Guard:
             watch,
             converter=converter,
             can_restart=is_started_again(os.environ),
+            sweeper=build_sweeper(settings, times),
         )
         link.serve_commands(guard.command)
         undo.pop_all()
     return guard
+
+
+def build_sweeper(settings: Settings, times: WallTime) -> Sweeper:
+    """What keeps the evidence within its limits."""
+
+    def open_store() -> Store:
+        store = Store(settings.store_url)
+        store.migrate()
+        return store
+
+    return Sweeper(
+        open_store,
+        settings.evidence_dir,
+        limits_of(settings.evidence),
+        times.clock,
+        times.wall,
+        sweep_s=settings.evidence.sweep_s,
+    )
 
 
 def open_relays(elevators: Sequence[ElevatorSettings]) -> list[Relay]:

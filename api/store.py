@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from api.event_search import MAX_PAGE, EventFilter
-from api.evidence.file_store import FileStore
+from api.evidence.retention_store import RetentionStore
 from api.records import (
     DoorAction,
     EventEnd,
@@ -35,11 +35,11 @@ __all__ = ["MAX_PAGE", "EventFilter", "Store", "new_event_id"]
 MAX_EVIDENCE: Final = 5000  # rows given back for one event: over 8 minutes at 10 frames per second
 
 
-class Store(ReviewStore, FileStore):
+class Store(ReviewStore, RetentionStore):
     """Events and what belongs to them. Safe to use from several threads and several processes.
 
     Args: see `StoreBase`. Reading events is in `api.event_search`, reviews in `api.review_store`, evidence
-    files in `api.evidence.file_store`.
+    files in `api.evidence.file_store` and `api.evidence.retention_store`.
     """
 
     # --- writing ----------------------------------------------------------------------------------------

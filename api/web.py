@@ -25,6 +25,7 @@ from api import (
     routes_live,
     routes_pages,
     routes_review,
+    routes_storage,
 )
 from api.accounts.gate import Gate
 from api.accounts.routes import router as accounts_router
@@ -129,6 +130,7 @@ def create_app(
         routes_events,
         routes_evidence,
         routes_review,
+        routes_storage,
         routes_health,
         routes_live,
         routes_webhooks,

@@ -23,6 +23,8 @@ from api.times import utc_now
 CHAIN_LOCK: Final = 0x4C_47_00_02
 """Links are added one at a time; see `StoreBase._alone`."""
 LOOKED_AT: Final = 100  # latest events that are asked for a clip after a crash
+ON_DISK: Final = frozenset({"stored", "repaired", "damaged"})
+"""States of a file that takes up room."""
 MAX_FILES: Final = 1000  # of one event: over eight hours in segments of half a minute
 _FIELDS: Final = tuple(f.name for f in fields(EvidenceFile))
 
@@ -53,7 +55,7 @@ class FileStore(StoreBase):
         rows, now = EvidenceFileRow, utc_now()
         newest = select(EventRow).order_by(EventRow.started_at.desc(), EventRow.id.desc()).limit(LOOKED_AT)
         with self._writing("report unfinished clips") as session:
-            found = [_file(row) for row in session.scalars(select(rows).where(rows.state == "writing"))]
+            found = [file_of(row) for row in session.scalars(select(rows).where(rows.state == "writing"))]
             lost = [adopt(file) or replace(file, state="failed", reason=reason) for file in found]
             for event in session.scalars(newest):
                 filmed = select(rows.id).where(rows.event_id == event.id, rows.kind == "clip").limit(1)
@@ -69,13 +71,13 @@ class FileStore(StoreBase):
         row = EvidenceFileRow
         query = select(row).where(row.event_id == event_id).order_by(row.kind, row.segment, row.id)
         with self._reading("read evidence files") as session:
-            return tuple(_file(found) for found in session.scalars(query.limit(MAX_FILES)))
+            return tuple(file_of(found) for found in session.scalars(query.limit(MAX_FILES)))
 
     def file(self, file_id: str) -> EvidenceFile | None:
         """One file, or None."""
         with self._reading("read an evidence file") as session:
             found = session.get(EvidenceFileRow, file_id)
-            return None if found is None else _file(found)
+            return None if found is None else file_of(found)
 
     def chain(self, after: int = 0, limit: int = 10_000) -> tuple[Link, ...]:
         """The links of the chain that follow number ``after``, in order."""
@@ -91,13 +93,15 @@ class FileStore(StoreBase):
     def _put(self, session: Session, file: EvidenceFile, at: datetime) -> None:
         row = session.get(EvidenceFileRow, file.id)
         values: dict[str, Any] = asdict(file) | {"reason": file.reason[:600] if file.reason else file.reason}
+        on_disk = file.state in ON_DISK
         if row is None:
-            session.add(EvidenceFileRow(**values))
-        elif row.state == "evicted" or _file(row) == EvidenceFile(**values):
+            session.add(EvidenceFileRow(**values, on_disk=on_disk))
+        elif row.state == "evicted" or file_of(row) == EvidenceFile(**values):
             return
         else:
             for name, value in values.items():
                 setattr(row, name, value)
+            row.on_disk = on_disk
         if file.state != "writing":
             self._alone(session, CHAIN_LOCK)
             seq, head = _head(session)
@@ -114,5 +118,6 @@ def _head(session: Session) -> tuple[int, str]:
     return (last[0], last[1]) if last else (0, GENESIS)
 
 
-def _file(row: EvidenceFileRow) -> EvidenceFile:
+def file_of(row: EvidenceFileRow) -> EvidenceFile:
+    """A row as a value."""
     return EvidenceFile(**{name: getattr(row, name) for name in _FIELDS})

@@ -17,7 +17,8 @@ from vision.errors import EvidenceError
 
 CHUNK: Final = 1 << 20
 KNOWN_MAX: Final = 512  # files whose hash has been checked and that have not changed since
-_NOT_A_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
+NOT_A_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
+"""What the kernel answers where something else stands in a file's place, or on the way to it."""
 
 
 class MissingFileError(EvidenceError):
@@ -70,7 +71,7 @@ class EvidenceFolder:
         except ValueError as exc:
             raise DamagedFileError(str(exc)) from exc
         except OSError as exc:
-            if exc.errno in _NOT_A_FILE:
+            if exc.errno in NOT_A_FILE:
                 raise DamagedFileError(
                     f"{file.path} is no file any more, or lies behind a link: {exc}"
                 ) from exc

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.tables import Base, RowId, UtcDateTime
@@ -30,16 +30,12 @@ class EvidenceFileRow(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger())
     sha256: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str | None] = mapped_column(String(600))
+    on_disk: Mapped[bool] = mapped_column(Boolean())  # what `state` says of it: there is a file to count
 
     __table_args__ = (
         Index("ix_evidence_files_event_id_kind_segment", "event_id", "kind", "segment"),
-        Index(
-            "ix_evidence_files_state_elevator_id_started_at",
-            "state",
-            "elevator_id",
-            "started_at",
-            "size_bytes",
-        ),
+        Index("ix_evidence_files_on_disk_started_at_id", "on_disk", "started_at", "id"),
+        Index("ix_evidence_files_state", "state"),
         Index("ix_evidence_files_path", "path"),
     )
 

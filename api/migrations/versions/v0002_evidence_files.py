@@ -50,16 +50,16 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=True),
         sa.Column("reason", sa.String(600), nullable=True),
+        sa.Column("on_disk", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_evidence_files"),
     )
     op.create_index(
         "ix_evidence_files_event_id_kind_segment", "evidence_files", ["event_id", "kind", "segment"]
     )
     op.create_index(
-        "ix_evidence_files_state_elevator_id_started_at",
-        "evidence_files",
-        ["state", "elevator_id", "started_at", "size_bytes"],
+        "ix_evidence_files_on_disk_started_at_id", "evidence_files", ["on_disk", "started_at", "id"]
     )
+    op.create_index("ix_evidence_files_state", "evidence_files", ["state"])
     op.create_index("ix_evidence_files_path", "evidence_files", ["path"])
 
     op.create_table(
