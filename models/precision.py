@@ -42,6 +42,8 @@ def average_precision(
     """
     coco = _library()
     known = [one for one in looks if one.truth.boxed]
+    if not known:
+        return {}
     point = _score(coco, known)
     counts = np.bincount(
         np.concatenate([one.truth.class_id for one in known] or [np.zeros(0, np.int64)]),

@@ -40,7 +40,9 @@ def tiny_manifest(folder: Path) -> Path:
     head = make_head([(32, 32, 32, 32, E_BIKE, CONF)], 6, cells(SIZE_WH))
     entry = entry_for(write_model(weights, head, size_wh=SIZE_WH))
     lines = ["[[models]]"]
-    for key, value in entry.model_dump(mode="json", exclude={"class_map", "operating_conf"}).items():
+    for key, value in entry.model_dump(
+        mode="json", exclude={"class_map", "operating_conf"}, exclude_none=True
+    ).items():
         lines.append(f"{key} = {json.dumps(value)}")
     lines += ["operating_conf = { e_bike = 0.4 }"]
     path = folder / "manifest.toml"
