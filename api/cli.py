@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from api import cli_commission, cli_model
+from api import cli_commission, cli_model, cli_users
 from vision.errors import LiftguardError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Check, show and explain the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(cli_model.app, name="model")
+app.add_typer(cli_users.app, name="user")
 app.command()(cli_commission.commission)
 
 ConfigOption = Annotated[

@@ -249,6 +249,7 @@ def check_port(host: str, port: int) -> None:
 
 def run_web(settings: Settings) -> int:
     """Serve the page and the API until a signal comes. Returns the exit code."""
+    from api.accounts.oidc import Oidc
     from api.accounts.rules import rules_of
     from api.accounts.service import Accounts
     from api.accounts.setup_code import print_code
@@ -266,7 +267,7 @@ def run_web(settings: Settings) -> int:
     except StorageError as exc:  # the page still shows the doors, and says that events cannot be read
         log.error("%s", exc)
     web = settings.web
-    accounts = Accounts(store, rules_of(settings))
+    accounts = Accounts(store, rules_of(settings), oidc=Oidc(web.oidc) if web.oidc else None)
     link = WebLink(settings.run_dir)
     app = create_app(
         store,

@@ -44,6 +44,8 @@ TITLES: Final = {
     "wrong-code": "The set-up code is not right",
     "too-many-attempts": "Too many attempts",
     "change-password": "The first password must be changed",
+    "no-role": "This account has no role here",
+    "provider-failing": "The sign-in service does not answer",
     "weak-password": "This password is too easy to guess",
     "forged-form": "This form was not sent from a page of this box",
     "unknown-user": "There is no such user",

@@ -83,8 +83,18 @@ def _sign_in(
     request: Request, lang: str | None, wanted: str | None, login: str, exc: ProblemError | None
 ) -> Response:
     where = local_path(wanted)
-    more = {"login": login, "next": "" if where == "/" else quote(where, safe="/"), "oidc": None}
+    oidc = accounts_of(request).oidc
+    more = {
+        "login": login,
+        "next": "" if where == "/" else quote(where, safe="/"),
+        "oidc": oidc.settings.name if oidc else None,
+    }
     return _page(request, "sign_in.html", lang, more, exc)
+
+
+def sign_in_failed(request: Request, exc: ProblemError) -> Response:
+    """The page again, with what went wrong elsewhere."""
+    return _sign_in(request, request.query_params.get("lang"), None, "", exc)
 
 
 @router.post("/sign-out")

@@ -14,6 +14,7 @@ from api.accounts.audit_store import AuditTrail
 from api.accounts.doorkeeper import Doorkeeper, Known
 from api.accounts.keys import Keys, digest_of
 from api.accounts.limits import Key, Limiter, keys_of, network
+from api.accounts.oidc import Oidc
 from api.accounts.passwords import LONGEST, SHORTEST, Complaint, Passwords, complaint
 from api.accounts.people import Database, NewUser, People
 from api.accounts.records import Grant, Method, User, clean_login
@@ -69,6 +70,7 @@ class Accounts:
         rules: Rules | None = None,
         *,
         passwords: Passwords | None = None,
+        oidc: Oidc | None = None,
         clock: Clock = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -81,6 +83,7 @@ class Accounts:
             self.people, self.keys, self.rules.estates, idle=self.rules.idle, clock=clock, now=now
         )
         self.code = SetupCode()
+        self.oidc = oidc
         self.limiter = Limiter(clock)
         self._passwords = passwords
 
