@@ -41,8 +41,8 @@ def _recorded(count: int, fps: int, codec: str, size_wh: tuple[int, int]) -> tup
             size_wh=size_wh,
             options=PLAIN.get(codec),
         )
-        for _ in VideoPass(path, None, found.append, lambda: 0.0):
-            pass
+        for shown in VideoPass(path, packets=True):
+            found += shown.packets
     return tuple(found)
 
 

@@ -22,16 +22,15 @@ import av
 from vision.sources.address import redact, scrub
 from vision.sources.backoff import Backoff
 from vision.sources.connection import describe
-from vision.sources.outlet import Outlet
 from vision.sources.packets import OnPacket
-from vision.types import Clock, Frame, SourceStatus
+from vision.sources.threaded import ThreadedSource
+from vision.types import Clock
 
 log = logging.getLogger(__name__)
 
 KEYFRAME_WAIT_S: Final = 30.0  # cameras with "smart" codecs send a key frame only every 10 to 20 s
 _STABLE_S: Final = 10.0  # after this long without a break the back-off starts afresh
 _OPEN_GRACE_S: Final = 1.0  # beyond FFmpeg's own time-outs, before a reader counts as hung
-_CLOSE_S: Final = 1.5  # how long `close` waits for the threads before it leaves them to end by themselves
 _MAX_HUNG: Final = 3  # readers that may hang at once; more would eat the box's memory
 
 
@@ -68,7 +67,7 @@ class _Link:
     damaged: int = 0  # as last stated
 
 
-class LiveSource:
+class LiveSource(ThreadedSource):
     """A `FrameSource` over a camera. Starts connecting at once and never gives up until closed.
 
     Args:
@@ -89,43 +88,24 @@ class LiveSource:
         rng: Random,
         on_packet: OnPacket | None,
     ) -> None:
+        super().__init__(redact(address), clock, f"Connecting to {redact(address)}.")
         self._address = address
-        self._name = redact(address)
         self._connect = connect
-        self._clock = clock
         self._open_s = 2 * open_timeout_s + _OPEN_GRACE_S
         self._stall_s = stall_timeout_s
         self._backoff = backoff
         self._rng = rng
         self._on_packet = on_packet
-        self._outlet = Outlet(clock, f"Connecting to {self._name}.")
-        self._changed = self._outlet.changed
-        self._closed = False
         self._link: _Link | None = None
         self._hung: list[threading.Thread] = []
         self._gone_s: float | None = None  # since when there has been no picture; None: live, or never asked
         self._watcher = threading.Thread(target=self._watch, name=f"watch {self._name}", daemon=True)
         self._watcher.start()
 
-    def read(self, timeout_s: float) -> Frame | None:
-        """The newest frame not read before, waiting at most ``timeout_s``. None: nothing new, or closed."""
-        return self._outlet.take(timeout_s)
-
-    def status(self) -> SourceStatus:
-        """The present condition. Never blocks."""
-        return self._outlet.status()
-
-    def close(self) -> None:
-        """Stop and free everything. Idempotent, returns within two seconds whatever the camera does."""
-        self._outlet.state("closed", f"{self._name} was closed.")
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-            reader = self._link.thread if self._link else None
-        deadline_s = time.monotonic() + _CLOSE_S
-        for thread in (self._watcher, reader):
-            if thread is not None and thread is not threading.current_thread():
-                thread.join(max(0.0, deadline_s - time.monotonic()))
+    def _threads(self) -> Iterator[threading.Thread]:
+        yield self._watcher
+        if self._link is not None and self._link.thread is not None:
+            yield self._link.thread
 
     # The watcher
 

@@ -56,8 +56,10 @@ def open_source(
     found = parse_address(address)
     if found.kind in {"file", "folder"}:
         path = Path(found.target)
-        open_pass = partial(open_recording, path, None, folder_fps, on_packet, clock)
-        return PlaybackSource(str(path), open_pass, clock=clock, loop=loop, real_time=real_time)
+        open_pass = partial(open_recording, path, None, folder_fps, packets=on_packet is not None)
+        return PlaybackSource(
+            str(path), open_pass, clock=clock, loop=loop, real_time=real_time, on_packet=on_packet
+        )
     return LiveSource(
         found.target,
         partial(_connect, found, rtsp_transport, (open_timeout_s, stall_timeout_s)),

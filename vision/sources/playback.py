@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,17 +16,19 @@ import av
 from vision.errors import SourceError
 from vision.sources.connection import Connection, describe
 from vision.sources.images import list_images, read_image
-from vision.sources.outlet import Outlet, Picture
-from vision.sources.packets import OnPacket
-from vision.types import Clock, Frame, SourceStatus
+from vision.sources.outlet import Picture
+from vision.sources.packets import EncodedPacket, OnPacket
+from vision.sources.tap import Offer
+from vision.sources.threaded import ThreadedSource
+from vision.types import Clock
 
 log = logging.getLogger(__name__)
 
-_CLOSE_S: Final = 1.5  # how long `close` waits for the thread
 _LATE_S: Final = (
     1.0  # further behind than this (the machine slept) the recording goes on from now, without a rush
 )
 
+_AHEAD: Final = 64  # packets; a decoder holds back 16 pictures and one for each of its threads at most
 _GAP_S: Final = 10.0  # a longer hole in a recording (pieced together, motion only) is not waited for
 
 
@@ -36,6 +39,7 @@ class Shown:
     picture: Picture
     media_s: float  # seconds since the first picture, strictly rising
     index: int  # place in the recording, from 0; a gap is a picture that could not be read
+    packets: tuple[EncodedPacket, ...] = ()  # up to the one that holds this picture, in decoding order
 
 
 class VideoPass:
@@ -43,6 +47,7 @@ class VideoPass:
 
     Args:
         fps: pictures per second to pretend; None keeps the times in the file.
+        packets: whether each `Shown` brings its encoded packets along.
     Raises: SourceError if the file cannot be read or holds no video.
     """
 
@@ -50,13 +55,12 @@ class VideoPass:
         self,
         path: Path,
         fps: float | None = None,
-        on_packet: OnPacket | None = None,
-        clock: Clock = time.monotonic,
+        *,
+        packets: bool = False,
     ) -> None:
         self._name = str(path)
         self._fps = fps
-        self._on_packet = on_packet
-        self._clock = clock
+        self._held: deque[EncodedPacket] | None = deque() if packets else None
         self.total: int | None = None
         self._ended_by: str | None = None
         self._connection = _open_file(path)
@@ -70,7 +74,8 @@ class VideoPass:
     def __iter__(self) -> Iterator[Shown]:
         index, start_s, last_s = 0, None, -self.frame_s
         try:
-            for picture in self._connection.pictures(self._on_packet, self._clock):
+            on_packet = None if self._held is None else self._held.append
+            for picture in self._connection.pictures(on_packet, time.monotonic):
                 if picture is None:
                     continue
                 stamp_s = self._connection.media_s(picture)
@@ -81,7 +86,7 @@ class VideoPass:
                     media_s = stamp_s - start_s
                 if index and media_s <= last_s:  # stamps that repeat or run back
                     media_s = last_s + self.frame_s
-                yield Shown(picture, media_s, index)
+                yield Shown(picture, media_s, index, self._packets_of(picture))
                 index, last_s = index + 1, media_s
         except av.error.FFmpegError as exc:
             log.warning("%r breaks off after %d pictures: %s", self._name, index, describe(exc))
@@ -89,6 +94,16 @@ class VideoPass:
             self._connection.close()
         if self._connection.damaged:
             log.warning("%r: %d damaged pictures were skipped", self._name, self._connection.damaged)
+
+    def _packets_of(self, picture: av.VideoFrame) -> tuple[EncodedPacket, ...]:
+        """The held packets up to the one of ``picture``: the decoder runs ahead of what it shows."""
+        held = self._held
+        if not held:
+            return ()
+        place = next((n for n, packet in enumerate(held, 1) if packet.pts == picture.pts), 0)
+        if not place and len(held) > _AHEAD:
+            place = len(held)  # stamps that do not match: better early than never
+        return tuple(held.popleft() for _ in range(place))
 
     def close(self) -> None:
         """Free the file. Idempotent."""
@@ -145,7 +160,7 @@ def _open_file(path: Path) -> Connection:
 Pass = VideoPass | FolderPass
 
 
-class PlaybackSource:
+class PlaybackSource(ThreadedSource):
     """A `FrameSource` over a recording.
 
     Args:
@@ -153,40 +168,31 @@ class PlaybackSource:
         loop: start again at the end.
         real_time: show pictures when they are due by ``clock`` and drop what nobody reads. Otherwise each
             picture waits until the one before was read, and none is dropped.
+        on_packet: gets the encoded packets that a `Shown` brings, at the moment it is shown.
     Raises: SourceError if the recording cannot be opened.
     """
 
     def __init__(
-        self, name: str, open_pass: Callable[[], Pass], *, clock: Clock, loop: bool, real_time: bool
+        self,
+        name: str,
+        open_pass: Callable[[], Pass],
+        *,
+        clock: Clock,
+        loop: bool,
+        real_time: bool,
+        on_packet: OnPacket | None = None,
     ) -> None:
-        self._name = name
+        super().__init__(name, clock, f"Opening {name}.")
         self._open_pass = open_pass
-        self._clock = clock
         self._loop = loop
         self._real_time = real_time
+        self._offer = Offer(on_packet)
         first = open_pass()
-        self._outlet = Outlet(clock, f"Opening {name}.")
-        self._changed = self._outlet.changed
-        self._closed = False
         self._thread = threading.Thread(target=self._play, args=(first,), name=f"play {name}", daemon=True)
         self._thread.start()
 
-    def read(self, timeout_s: float) -> Frame | None:
-        """The newest frame not read before, waiting at most ``timeout_s``. None: nothing new, or ended."""
-        return self._outlet.take(timeout_s)
-
-    def status(self) -> SourceStatus:
-        """The present condition. Never blocks."""
-        return self._outlet.status()
-
-    def close(self) -> None:
-        """Stop and free everything. Idempotent."""
-        self._outlet.state("closed", f"{self._name} was closed.")
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        if self._thread is not threading.current_thread():
-            self._thread.join(_CLOSE_S)
+    def _threads(self) -> tuple[threading.Thread, ...]:
+        return (self._thread,)
 
     def _play(self, recording: Pass) -> None:
         try:
@@ -229,6 +235,8 @@ class PlaybackSource:
             recording = self._open_pass()
 
     def _show(self, item: Shown, t_s: float) -> None:
+        for packet in item.packets:
+            self._offer(replace(packet, t_s=t_s))
         width, height = self._outlet.put(item.picture, t_s)
         self._outlet.state("live", f"Playing {self._name}, {width}x{height}.")
 

@@ -11,9 +11,8 @@ from vision.errors import SourceError
 from vision.sources.address import parse_address, redact
 from vision.sources.images import IMAGE_SUFFIXES
 from vision.sources.outlet import BgrConverter
-from vision.sources.packets import OnPacket
 from vision.sources.playback import FolderPass, Pass, VideoPass
-from vision.types import Clock, Frame
+from vision.types import Frame
 
 DEFAULT_FOLDER_FPS: Final = 10.0
 _MAX_FPS: Final = 1000.0  # more is a typing error
@@ -73,8 +72,8 @@ def open_recording(
     path: Path,
     fps: float | None,
     folder_fps: float,
-    on_packet: OnPacket | None = None,
-    clock: Clock | None = None,
+    *,
+    packets: bool = False,
 ) -> Pass:
     """Open a file or folder at its start. Raises as `iter_frames` does."""
     for rate in (folder_fps, *([] if fps is None else [fps])):
@@ -82,4 +81,4 @@ def open_recording(
             raise ValueError(f"frames per second must be above 0 and at most 1000; got {rate}")
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return FolderPass(path, fps or folder_fps)
-    return VideoPass(path, fps, on_packet, clock) if clock else VideoPass(path, fps, on_packet)
+    return VideoPass(path, fps, packets=packets)

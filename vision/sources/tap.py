@@ -20,6 +20,22 @@ _TO_ANNEX_B: Final = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 _START_CODES: Final = (b"\0\0\1", b"\0\0\0\1")
 
 
+class Offer:
+    """Gives packets to a taker. One that fails is told so in the log, once, and left alone from then on."""
+
+    def __init__(self, on_packet: OnPacket | None) -> None:
+        self._on_packet = on_packet
+
+    def __call__(self, packet: EncodedPacket) -> None:
+        """Raises nothing."""
+        if self._on_packet is not None:
+            try:
+                self._on_packet(packet)
+            except Exception:  # clips are a side line: the picture goes on
+                log.exception("taking packets for clips failed; no more are offered on this connection")
+                self._on_packet = None
+
+
 class PacketTap:
     """Offers each packet of one stream to ``on_packet`` as an `EncodedPacket`.
 
