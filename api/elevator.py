@@ -271,4 +271,6 @@ class Elevator:
         if any(track.conf > 0 and track.track_id in there for track in seen.tracks):
             self._seen_s = frame.t_s
         self.parts.book.observe(seen)
+        if self.parts.studio:
+            self.parts.studio.observe(seen)
         return True

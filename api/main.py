@@ -9,7 +9,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 from api.about import version
@@ -20,7 +19,7 @@ from api.elevator import Elevator, Parts
 from api.evidence.converter import Converter
 from api.evidence.desk import Desk
 from api.evidence.limits import limits_of
-from api.evidence.salvage import NOT_FINISHED, adopt
+from api.evidence.salvage import NOT_FINISHED
 from api.evidence.studio import Studio
 from api.evidence.sweeper import Sweeper
 from api.guard import Guard
@@ -217,7 +216,6 @@ class StoreOpener:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.store_url
-        self._evidence = settings.evidence_dir
         self._first = True
 
     def __call__(self) -> Store:
@@ -226,7 +224,7 @@ class StoreOpener:
         store.migrate()
         if self._first:
             found = store.close_interrupted()
-            store.fail_unfinished(NOT_FINISHED, partial(adopt, self._evidence))
+            store.fail_unfinished(NOT_FINISHED)
             self._first = False
             if found:
                 log.warning("%d event(s) were open when guard last ended: now marked as interrupted", found)

@@ -19,12 +19,13 @@ from typing import Final
 import vision
 from api.evidence.desk import Desk
 from api.evidence.files import EvidenceFile
-from api.evidence.naming import Piece
+from api.evidence.naming import Piece, Stage
 from api.evidence.salvage import duration_of
 from vision.clips.files import sha256_of
 
 log = logging.getLogger(__name__)
 
+_DONE: Final[tuple[Stage, ...]] = ("todo", "new")
 LIMIT_S: Final = 3600.0  # a minute of 4K on a small box takes some minutes; beyond this it hangs
 QUEUE_MAX: Final = 1000  # the rest waits on the disk for the next start
 AS_IT_IS: Final = "it could not be converted ({}); kept as the camera sent it, browsers may not play it"
@@ -77,7 +78,7 @@ class Converter:
                 log.exception("%s: a clip could not be converted", desk.elevator_id)
                 told = piece.file("failed", reason=f"it could not be converted: {exc.__class__.__name__}")
             if told is not None:
-                desk.tell(told)
+                desk.tell(told, *(piece.part(desk.evidence, stage) for stage in _DONE if told.sha256))
             with self._wake:
                 self._queue.popleft()
 
@@ -96,7 +97,6 @@ class Converter:
             if code == 0:
                 made = json.loads(out)
                 desk.publish(piece, target)
-                source.unlink(missing_ok=True)
                 return piece.file(
                     "stored",
                     duration_s=made["duration_s"],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from uuid_utils.compat import uuid7
 
-from api.book import Sink, Write
+from api.book import EventWrites, Sink, Write
 from api.evidence.files import EvidenceFile, FileKind
 from api.evidence.naming import Piece, parts_folder
 from vision.clips.files import publish
@@ -37,12 +38,25 @@ class Desk:
         at = self.utc(started_s)
         return Piece(event_id, self.elevator_id, kind, segment, str(uuid7()), at, convert)
 
-    def tell(self, file: EvidenceFile) -> None:
-        """Tell the store, in order, after the event itself."""
-        self.sink(Write(f"{file.kind} file", lambda store: store.put_file(file)))
+    def tell(self, file: EvidenceFile, *done: Path) -> None:
+        """Tell the store, in order, after the event itself.
 
-    def publish(self, piece: Piece, part: Path) -> Path:
+        Args: done: names under which the file was made. They go when the store has the row, so that a crash
+        before that leaves something to find.
+        """
+
+        def write(store: EventWrites) -> None:
+            store.put_file(file)
+            for path in done:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+        self.sink(Write(f"{file.kind} file", write))
+
+    def publish(self, piece: Piece, part: Path) -> None:
         """Give a whole, synced file its final name. Raises: OSError."""
-        final = self.evidence / piece.file("stored").path
-        publish(part, final)
-        return final
+        publish(part, self.final(piece))
+
+    def final(self, piece: Piece) -> Path:
+        """Where a file lies when it is finished."""
+        return self.evidence / piece.file("stored").path

@@ -161,7 +161,8 @@ class EventClip:
                         duration_s=written.duration_s,
                         size_bytes=written.n_bytes,
                         sha256=written.sha256,
-                    )
+                    ),
+                    part,
                 )
         except OSError as exc:  # StorageError is one
             self._fail(str(exc) if isinstance(exc, StorageError) else f"{exc.strerror or exc}", end_s)
@@ -184,14 +185,12 @@ class EventClip:
             writer.abandon()
         if piece is None:
             return
-        told = (
-            salvage(self._desk, piece, part, reason)
-            if part is not None
-            else piece.file("failed", reason=reason)
-        )
-        if told is not None:
-            self._desk.tell(told)
-        if told is None or told.state != "failed":
+        kept = False
+        if part is None:
+            self._desk.tell(piece.file("failed", reason=reason))
+        else:
+            kept = salvage(self._desk, piece, part, reason)
+        if kept:
             self._segments += 1
             self._piece = None  # the next file gets a number of its own
 

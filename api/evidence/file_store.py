@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, Final
@@ -43,20 +42,17 @@ class FileStore(StoreBase):
         with self._writing("store an evidence file") as session:
             self._put(session, file, at or utc_now())
 
-    def fail_unfinished(
-        self, reason: str, adopt: Callable[[EvidenceFile], EvidenceFile | None] = lambda _: None
-    ) -> int:
+    def fail_unfinished(self, reason: str) -> int:
         """Say of every file that a crash left unfinished, or not even begun, that there is none.
 
         Call it before the first event of a run, after `api.store.Store.close_interrupted`. What can be saved
-        is told afterwards, by whoever finds it. Args: adopt looks whether a file was finished and only
-        its row was not; None: no. Returns: how many files there are news of.
+        is told afterwards, by whoever finds it. Returns: how many.
         """
         rows, now = EvidenceFileRow, utc_now()
         newest = select(EventRow).order_by(EventRow.started_at.desc(), EventRow.id.desc()).limit(LOOKED_AT)
         with self._writing("report unfinished clips") as session:
             found = [file_of(row) for row in session.scalars(select(rows).where(rows.state == "writing"))]
-            lost = [adopt(file) or replace(file, state="failed", reason=reason) for file in found]
+            lost = [replace(file, state="failed", reason=reason) for file in found]
             for event in session.scalars(newest):
                 filmed = select(rows.id).where(rows.event_id == event.id, rows.kind == "clip").limit(1)
                 if event.outcome == "interrupted" and session.scalars(filmed).first() is None:

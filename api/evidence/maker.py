@@ -15,7 +15,9 @@ from typing import Final
 
 from api.evidence.desk import Desk
 from api.evidence.event_clip import EventClip
+from api.evidence.naming import Piece
 from api.evidence.salvage import recover
+from vision.clips.files import make_folder, write_whole
 from vision.clips.ring import PacketRing
 from vision.clips.rules import ClipRules
 from vision.types import Clock
@@ -69,6 +71,24 @@ class ClipMaker:
                     clip.end(until_s)
 
         self._note(end_clip, always=True)
+
+    def keep(self, piece: Piece, data: bytes) -> None:
+        """Write a picture that is encoded already. Takes a note, never waits."""
+
+        def write() -> None:
+            part = piece.part(self._desk.evidence)
+            try:
+                make_folder(part.parent)
+                part.unlink(missing_ok=True)
+                sha256 = write_whole(part, data)
+                self._desk.publish(piece, part)
+            except OSError as exc:
+                self._desk.tell(piece.file("failed", reason=f"it cannot be written: {exc.strerror or exc}"))
+            else:
+                self._desk.tell(piece.file("stored", size_bytes=len(data), sha256=sha256), part)
+
+        if not self._note(write):
+            self._desk.tell(piece.file("failed", reason=BUSY))
 
     def stop(self) -> None:
         """Finish what is open, waiting for the disk for at most `CLOSE_S`. Idempotent."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import av
 
 from api.evidence.desk import Desk
-from api.evidence.files import EvidenceFile
+from api.evidence.files import FileState
 from api.evidence.naming import Piece, parse_part
 from vision.clips.files import sha256_of, sync_file
-from vision.clips.fragments import cut_to_whole
+from vision.clips.fragments import NOTHING, cut_to_whole
 
 log = logging.getLogger(__name__)
 
@@ -22,45 +21,36 @@ CRASHED: Final = "guard ended while it was being written (power, crash); it play
 CRASHED_EARLY: Final = "guard ended (power, crash) before the first second of it was written"
 
 
-def salvage(desk: Desk, piece: Piece, part: Path, reason: str) -> EvidenceFile | None:
-    """Keep the whole fragments of ``part`` as the clip; delete it if there are none.
+def salvage(desk: Desk, piece: Piece, part: Path, reason: str | None) -> bool:
+    """Keep the whole fragments of ``part`` as the clip, and tell; delete it if there are none.
 
-    Returns: what to tell the store; None: it waits for its conversion. Raises nothing.
+    Args: reason: why its writing broke off; None: guard ended. Returns: whether there is a clip, or will be
+    after its conversion. Raises nothing.
     """
     try:
-        if not part.exists():
-            return piece.file("failed", reason=reason)
-        whole = cut_to_whole(part)
+        whole = cut_to_whole(part) if part.exists() else NOTHING
         if not whole.fragments:
             part.unlink(missing_ok=True)
-            return piece.file("failed", reason=reason)
+            desk.tell(piece.file("failed", reason=reason or CRASHED_EARLY))
+            return False
         sync_file(part)
         duration_s = duration_of(part)
         if piece.convert:
             part.rename(piece.part(desk.evidence, "todo"))
             desk.convert(desk, piece)
-            return None
+            return True
         size, sha256 = part.stat().st_size, sha256_of(part)
         desk.publish(piece, part)
     except (OSError, ValueError) as exc:
         # What is there stays: the next start tries again.
-        return piece.file("failed", reason=f"{reason}; and what there is of it cannot be kept: {exc}")
-    return piece.file("repaired", reason=reason, duration_s=duration_s, size_bytes=size, sha256=sha256)
-
-
-def adopt(evidence: Path, file: EvidenceFile) -> EvidenceFile | None:
-    """A file that got its final name just before the crash, its row not having heard of it. None: no such."""
-    path = evidence / file.path
-    try:
-        return replace(
-            file,
-            state="stored",
-            size_bytes=path.stat().st_size,
-            sha256=sha256_of(path),
-            duration_s=duration_of(path) if file.kind == "clip" else 0.0,
-        )
-    except (OSError, ValueError):
-        return None
+        why = f"{reason or NOT_FINISHED}; and what there is of it cannot be kept: {exc}"
+        desk.tell(piece.file("failed", reason=why))
+        return False
+    state: FileState = "stored" if whole.finished else "repaired"
+    why_short = None if whole.finished else reason or CRASHED
+    file = piece.file(state, reason=why_short, duration_s=duration_s, size_bytes=size, sha256=sha256)
+    desk.tell(file, part)
+    return True
 
 
 def duration_of(path: Path) -> float:
@@ -98,12 +88,22 @@ def recover(desk: Desk) -> int:
         if path.suffix == ".todo":
             desk.convert(desk, piece)
             continue
-        if piece.kind != "clip":  # pictures are written at once: half a one is worth nothing
-            path.unlink(missing_ok=True)
-            desk.tell(piece.file("failed", reason=CRASHED_EARLY))
-            continue
-        told = salvage(desk, piece, path, CRASHED)
-        if told is not None:
-            early = told.state == "failed" and told.reason == CRASHED
-            desk.tell(piece.file("failed", reason=CRASHED_EARLY) if early else told)
+        if piece.kind == "clip":
+            salvage(desk, piece, path, None)
+        else:
+            _salvage_picture(desk, piece, path)
     return count
+
+
+def _salvage_picture(desk: Desk, piece: Piece, part: Path) -> None:
+    """One that got its final name is whole; of another nobody knows, and half a picture is worth nothing."""
+    try:
+        final = desk.final(piece)
+        if final.exists() and final.samefile(part):
+            stored = piece.file("stored", size_bytes=part.stat().st_size, sha256=sha256_of(part))
+            desk.tell(stored, part)
+            return
+        part.unlink(missing_ok=True)
+        desk.tell(piece.file("failed", reason=NOT_FINISHED))
+    except OSError as exc:
+        log.error("%s: a picture found after a crash cannot be kept: %s", desk.elevator_id, exc)

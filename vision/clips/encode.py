@@ -23,6 +23,7 @@ import av.error
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from vision.clips.mp4 import Mp4Writer, Written
@@ -37,7 +38,7 @@ ENCODERS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     ("libx264", {"preset": "veryfast", "crf": "26"}),
     ("libopenh264", {"rc_mode": "quality"}),  # BSD licence, for an FFmpeg that was built without GPL parts
 )
-"""H.264 encoders, best first, with their options. PyAV's wheels bring both."""
+"""H.264 encoders, best first, with their options. PyAV's wheels bring x264."""
 KEY_EVERY: Final = 50  # pictures between key frames: seeking lands within 2 to 5 s
 _TIME_BASE: Final = Fraction(1, TICKS_PER_S)
 
@@ -82,7 +83,14 @@ def _encoded(container: InputContainer) -> Iterator[EncodedPacket]:
             info = replace(info, size_wh=(frame.width // 2 * 2, frame.height // 2 * 2))  # 4:2:0: even sizes
             encoder = make_encoder(info.size_wh)
         last = max(round((frame.time or 0.0) * TICKS_PER_S), last + 1)
-        picture = frame.reformat(*info.size_wh, format="yuv420p")
+        # JPEG pictures use all of 0 to 255, video 16 to 235: untold, a player would show them too harsh
+        full = frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+        picture = frame.reformat(
+            *info.size_wh,
+            format="yuv420p",
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
         picture.pts, picture.time_base = last, _TIME_BASE
         picture.pict_type = PictureType.NONE  # the encoder chooses its own key frames
         yield from (_packet(packet, info) for packet in encoder.encode(picture))

@@ -1,4 +1,4 @@
-"""Files that are either there as a whole or not at all: temporary name, sync, rename, sync of the folder."""
+"""Files that are there as a whole or not at all: temporary name, sync, final name, sync of the folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
 
 
 class GrowingFile:
@@ -77,26 +78,32 @@ def make_folder(folder: Path) -> None:
 
 
 def publish(part: Path, final: Path) -> None:
-    """Give a synced file its final name, durably. Raises: OSError; ``part`` is then still there."""
+    """Give a synced file its final name too, durably. ``part`` is to be deleted once the store knows of it.
+
+    A file system without hard links (FAT) renames. Raises: OSError; ``part`` is then still there.
+    """
     make_folder(final.parent)
-    part.replace(final)
+    final.unlink(missing_ok=True)  # of an earlier try that a crash cut short
+    try:
+        final.hardlink_to(part)
+    except OSError as exc:
+        if exc.errno not in _NO_LINKS:
+            raise
+        part.replace(final)
     sync_file(final.parent)
-    if part.parent != final.parent:
-        sync_file(part.parent)
 
 
-def write_whole(part: Path, final: Path, data: bytes) -> str:
+def write_whole(path: Path, data: bytes) -> str:
     """Write a small file at once and durably. Returns: its SHA-256. Raises: OSError; nothing is then left."""
     try:
-        file = GrowingFile(part)
+        file = GrowingFile(path)
         try:
             file.write(data)
             file.sync()
         finally:
             file.close()
-        publish(part, final)
     except OSError:
-        part.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
     return file.sha256
 

@@ -23,6 +23,10 @@ class Whole:
 
     n_bytes: int  # the file may be cut here
     fragments: int  # 0: nothing to see in it
+    finished: bool = False  # all was written, the index at the end included
+
+
+NOTHING: Final = Whole(0, 0)
 
 
 def boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
@@ -45,15 +49,15 @@ def boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
 def whole_part(path: Path) -> Whole:
     """How much of a fragmented MP4 is whole. Raises: OSError."""
     with path.open("rb") as file:
-        end, fragments, before, moov = 0, 0, b"", False
+        end, fragments, before, moov, finished = 0, 0, b"", False, False
         for kind, after in boxes(file, os.fstat(file.fileno()).st_size):
             moov = moov or kind == b"moov"
             if kind == b"mdat" and before == b"moof" and moov:
                 end, fragments = after, fragments + 1
             elif kind == b"mfra" and fragments:
-                end = after  # the index at the end: the file was finished
+                end, finished = after, True
             before = kind
-        return Whole(end, fragments)
+        return Whole(end, fragments, finished)
 
 
 def cut_to_whole(path: Path) -> Whole:
