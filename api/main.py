@@ -49,6 +49,7 @@ from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
 from vision.sources import open_source
+from vision.sources.masked import MaskedSource
 from vision.sources.packets import OnPacket
 from vision.types import FrameSource
 from vision.vote import VoteParams
@@ -92,17 +93,19 @@ def build_rules(elevator: ElevatorSettings) -> HoldRules:
 
 
 def build_source(elevator: ElevatorSettings, on_packet: OnPacket | None = None) -> FrameSource:
-    """The elevator's camera. ``on_packet`` gets its encoded pictures."""
+    """The elevator's camera. ``on_packet`` gets its encoded pictures, unless parts of them are masked."""
     camera = elevator.camera
-    return open_source(
+    masked = bool(camera.masks)  # then packets show too much: clips are made of frames
+    source = open_source(
         camera.source,
         loop=camera.source == "sample" if camera.loop is None else camera.loop,
         rtsp_transport=camera.rtsp_transport,
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
         folder_fps=camera.folder_fps,
-        on_packet=on_packet,
+        on_packet=None if masked else on_packet,
     )
+    return MaskedSource(source, camera.masks) if masked else source
 
 
 def build_studio(

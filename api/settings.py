@@ -46,6 +46,12 @@ class CameraSettings(_Table):
     folder_fps: float = Field(
         10.0, gt=0, le=60, description="Pictures per second when the source is a folder"
     )
+    masks: tuple[Annotated[tuple[tuple[Unit, Unit], ...], Field(min_length=3, max_length=64)], ...] = Field(
+        (),
+        max_length=16,
+        description="Polygons, in shares of width and height (0 to 1), blacked out before anything is "
+        "detected, shown or stored",
+    )
 
 
 class ZoneSettings(_Table):

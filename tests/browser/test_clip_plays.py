@@ -26,7 +26,7 @@ PLAY = """async () => {
         video.addEventListener("error", () => fail(new Error(video.error.message)), {once: true});
     });
     const ready = happens("canplaythrough");
-    video.src = "/clip.mp4";
+    video.src = `/clip.mp4?${performance.now()}`;
     await ready;
     const length = video.duration;
     const sought = happens("seeked");
@@ -50,13 +50,14 @@ class Handler(BaseHTTPRequestHandler):
     clip = b""
 
     def do_GET(self) -> None:
-        page = self.path != "/clip.mp4"
+        page = not self.path.startswith("/clip.mp4")
         body = b"<!doctype html><link rel=icon href=data:><video muted></video>" if page else self.clip
         first, _, last = (self.headers.get("range") or "bytes=0-").removeprefix("bytes=").partition("-")
         begin, end = int(first), min(int(last or len(body)), len(body) - 1)
         self.send_response(200 if page else 206)
         self.send_header("content-type", "text/html" if page else "video/mp4")
         self.send_header("content-length", str(end + 1 - begin))
+        self.send_header("cache-control", "no-store")
         if not page:
             self.send_header("content-range", f"bytes {begin}-{end}/{len(body)}")
         self.end_headers()
