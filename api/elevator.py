@@ -239,7 +239,7 @@ class Elevator:
         failing = False
         while not self._stop.is_set():
             try:
-                looked = self._look()
+                looked = self.look(READ_S)
             except Exception:
                 # The loop must go on; with nothing seen the presence goes stale and the door is let go.
                 self._metrics.vision_errors.labels(self.id).inc()
@@ -254,9 +254,9 @@ class Elevator:
                 log.info("%s: frames can be looked at again", self.id)
                 failing = False
 
-    def _look(self) -> bool:
-        """Look at the next frame, if there is one."""
-        frame = self.parts.source.read(READ_S)
+    def look(self, wait_s: float) -> bool:
+        """Look at the next frame, if one comes within ``wait_s``. For the vision thread, or whoever is it."""
+        frame = self.parts.source.read(wait_s)
         if frame is None:
             return False
         waited_s = self._times.clock() - frame.t_s
