@@ -24,8 +24,8 @@ from api.settings import ElevatorSettings
 from api.simulate.camera import OPERATING_CONF, SceneCamera
 from api.simulate.schema import PINS, Box, Wire
 from api.times import WallTime
-from hardware.controller import HoldController
-from hardware.hold import Phase, Signal
+from hardware.controller import ControllerState, HoldController
+from hardware.hold import Signal
 from hardware.inputs import GpioInputs, InputReader, NoInputs
 from hardware.output import OutputPin
 from hardware.relay_gpio import GpioRelay, pin_factory
@@ -94,6 +94,7 @@ class SimulatedBox:
         self._edge_s = -PUMP_S
         self._pump_level = False
         self._factory: Any = None
+        self._pins: dict[int, Any] = {}  # as the factory gives them; asking it each time is slow
         self.camera: SceneCamera | None = None
         self.elevator: Elevator | None = None
         self.running: Running = "down"
@@ -107,7 +108,7 @@ class SimulatedBox:
         self._latched, self._due_s, self.running = False, None, "on"
         self.starts += 1
         clock = self.times.clock
-        self._factory = pin_factory("mock")
+        self._factory, self._pins = pin_factory("mock"), {}
         relay = GpioRelay(RELAY_PIN, pin_factory=self._factory)
         inputs = self._inputs(clock)
         slot = PresenceSlot()
@@ -212,19 +213,9 @@ class SimulatedBox:
         return bool(self._pin(RELAY_PIN).state)
 
     @property
-    def phase(self) -> Phase | None:
-        """The hold's phase; None while guard does not run."""
-        return self.elevator.parts.controller.state.decision.phase if self.elevator else None
-
-    @property
-    def voice(self) -> bool:
-        """The prompt is spoken."""
-        return self.elevator is not None and self.elevator.parts.controller.state.decision.voice
-
-    @property
-    def inhibit(self) -> str | None:
-        """Why the hold is inhibited."""
-        return self.elevator.parts.controller.state.inhibit_reason if self.elevator else None
+    def state(self) -> ControllerState | None:
+        """The hold as of the latest tick; None while guard does not run."""
+        return self.elevator.parts.controller.state if self.elevator is not None else None
 
     @property
     def open_wires(self) -> frozenset[Wire]:
@@ -232,7 +223,9 @@ class SimulatedBox:
         return frozenset(self._open_wires & set(self._box.wired))
 
     def _pin(self, number: int) -> Any:
-        return self._factory.pin(number)
+        if number not in self._pins:
+            self._pins[number] = self._factory.pin(number)
+        return self._pins[number]
 
     def _inputs(self, clock: Clock) -> InputReader:
         inputs: InputReader = NoInputs()

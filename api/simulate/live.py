@@ -64,11 +64,10 @@ class LiveBox:
         self._link.close()
 
     def _anew(self, elevator: Elevator | None) -> None:
-        first = self._of is None and self._guard is None
         self._of, self._guard = elevator, None
         if elevator is None:
             return
-        if not first:  # as a new guard would: it closes the event that the last one left open
+        if self.play.box.starts > 1:  # as a new guard would: it closes the event that the last one left open
             self._recorder.stop()
             self._recorder = Recorder(StoreOpener(self._settings))
             self._recorder.start()

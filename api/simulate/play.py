@@ -70,7 +70,7 @@ class Play:
         )
         self.box.start(self.rig)
         self._shown: tuple[object, ...] = ()
-        self._held = False
+        self._held = self._voice = False
         rules = self.rig.rules
         self._promises = Promises(
             scenario.box.kind, rules, scenario.box.charge_pump, "fire" in scenario.box.wired, self._broken
@@ -98,7 +98,7 @@ class Play:
         while self._todo and self._todo[0].at <= self.now_s:
             self._happen(self._todo.pop(0))
         elevator = self.rig.state
-        for actor, place in self.scene.step(self.now_s, TICK_S, elevator, voice=self.box.voice):
+        for actor, place in self.scene.step(self.now_s, TICK_S, elevator, voice=self._voice):
             self._person(actor, place, elevator)
         for floor in self.scene.calls:
             self.rig.call(floor)
@@ -110,12 +110,14 @@ class Play:
         now = self.rig.tick(self.now_s)
         self._door(now)
         self._relay()
+        state = box.state
+        self._voice = state is not None and state.decision.voice
         view = View(
             now_s=self.now_s,
-            phase=box.phase,
+            phase=state.decision.phase if state else None,
             held=self._held,
-            inhibit=box.inhibit,
-            voice=box.voice,
+            inhibit=state.inhibit_reason if state else None,
+            voice=self._voice,
             elevator=now,
             open_wires=box.open_wires,
             suspects=self._suspects,
