@@ -15,7 +15,7 @@ from api.book import Write
 from api.elevator import Elevator
 from api.guard import Guard
 from api.link import GuardLink
-from api.live import ModelInfo, ReleaseReply, ReleaseRequest
+from api.live import Command, ModelInfo, ReleaseReply
 from api.load import load_settings
 from api.main import StoreOpener, check_port, make_private
 from api.recorder import Recorder
@@ -43,7 +43,7 @@ class LiveBox:
         self.play = Play(scenario, emit, sink=self._put, draw=True)
         self._guard: Guard | None = None
         self._of: Elevator | None = None
-        self._link.serve_commands(self._release)
+        self._link.serve_commands(self._command)
 
     def _put(self, write: Write) -> None:
         self._recorder.put(write)  # the one of this moment: a restart makes a new one
@@ -75,11 +75,11 @@ class LiveBox:
         model = ModelInfo(name=MODEL[0], sha256=MODEL[1], imgsz=SIZE_WH[0])
         self._guard = Guard([elevator], self._recorder, self._link, model, box.metrics, box.times)
 
-    def _release(self, request: ReleaseRequest) -> ReleaseReply:
+    def _command(self, command: Command) -> ReleaseReply:
         guard = self._guard
         if guard is None:
             return ReleaseReply(accepted=False, detail="guard does not run at this moment of the scenario")
-        return guard.release(request)
+        return guard.command(command)
 
 
 def play_live(
