@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
+from api.cameras.records import CameraTrouble, TroubleEnd
 from api.evidence.files import EvidenceFile
 from api.records import (
     DoorAction,
@@ -55,6 +56,9 @@ class EventWrites(Protocol):
     def note_run(self, run: GuardRun) -> None: ...  # noqa: D102
     def add_door_action(self, action: DoorAction) -> None: ...  # noqa: D102
     def put_file(self, file: EvidenceFile) -> None: ...  # noqa: D102
+    def put_trouble(self, trouble: CameraTrouble) -> None: ...  # noqa: D102
+    def see_trouble(self, trouble_id: str, at: datetime) -> None: ...  # noqa: D102
+    def end_trouble(self, trouble_id: str, at: datetime, end: TroubleEnd) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from api.book import EventBook
+from api.cameras.book import CameraBook
 from api.evidence.studio import Studio
 from api.latency import LatencyWindow
 from api.live import CameraState, DoorState, ElevatorState, LiveBox, LiveFrameInfo
@@ -25,7 +26,8 @@ from hardware.voice import Voice
 from vision.errors import RelayError
 from vision.perceive import Perceiver
 from vision.sources import redact
-from vision.types import CLASS_NAMES, FrameSource, Observation
+from vision.tamper import TamperWatch
+from vision.types import CLASS_NAMES, Frame, FrameSource, Observation
 from vision.vote import probability
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ TROUBLE_S: Final = 1.0  # pause after a failed frame: the presence goes stale an
 FPS_WINDOW: Final = 30  # frames over which the shown frame rate is taken
 STAGES: Final = {
     "wait": "from capture until the frame is looked at",
+    "tamper": "whether the camera still sees its view, twice a second",
     "gate": "motion gate",
     "infer": "letterbox, model, decoding and NMS; only of frames that the gate let through",
     "track": "association and class vote",
@@ -70,6 +73,8 @@ class Parts:
     voice: Voice | None = None
     inputs: InputReader = field(default_factory=NoInputs)
     studio: Studio | None = None
+    tamper: TamperWatch | None = None
+    camera_book: CameraBook | None = None
 
 
 class Elevator:
@@ -108,6 +113,8 @@ class Elevator:
         """Let the door go, then stop everything else. Idempotent."""
         self.let_go()
         self.parts.book.stop(self._times.clock(), *self._held())
+        if self.parts.camera_book:
+            self.parts.camera_book.stop(self._times.clock())
         self.parts.source.close()
         if self._thread.is_alive():
             self._thread.join(5.0)
@@ -223,6 +230,7 @@ class Elevator:
         looked = tuple(self._looked_s)
         recent = bool(looked) and self._times.clock() - looked[-1] < 2.0
         span_s = looked[-1] - looked[0] if recent else 0.0
+        trouble = self.parts.camera_book.open if self.parts.camera_book else None
         return CameraState(
             source=redact(self.parts.settings.camera.source),
             state=status.state,
@@ -233,6 +241,8 @@ class Elevator:
             dropped=status.dropped,
             reconnects=status.reconnects,
             size_wh=status.size_wh,
+            trouble=trouble.kind if trouble else None,
+            trouble_since=trouble.began_at if trouble else None,
         )
 
     def _loop(self) -> None:
@@ -261,10 +271,13 @@ class Elevator:
             return False
         waited_s = self._times.clock() - frame.t_s
         seen = self.parts.perceiver.look(frame)
-        self.parts.slot.put(seen.presence)
+        tamper = self.parts.tamper
+        if tamper is None or tamper.trouble is None or not tamper.trouble.blinds:
+            self.parts.slot.put(seen.presence)  # else it goes stale, and the door is let go
         self._newest = seen
         self._looked_s.append(self._times.clock())
         stages = {"wait": waited_s, **seen.stage_s, "capture_to_presence": self._looked_s[-1] - frame.t_s}
+        stages |= self._look_at_camera(frame)
         self.latency.add(stages)
         self._metrics.looked(self.id, seen, stages)
         there = {s.track_id for s in seen.presence.sightings}
@@ -274,3 +287,15 @@ class Elevator:
         if self.parts.studio:
             self.parts.studio.observe(seen)
         return True
+
+    def _look_at_camera(self, frame: Frame) -> dict[str, float]:
+        """Whether the camera still sees its view, if that is due; after the hold has heard of the frame.
+
+        Returns: the seconds it took.
+        """
+        tamper, book = self.parts.tamper, self.parts.camera_book
+        if tamper is None or book is None or not tamper.due(frame.t_s):
+            return {}
+        begun_s = self._times.clock()
+        book.see(tamper.see(frame.image, frame.t_s), frame)
+        return {"tamper": self._times.clock() - begun_s}

@@ -66,6 +66,8 @@ class CameraState(_Live):
     dropped: int = 0
     reconnects: int = 0
     size_wh: tuple[int, int] | None = None
+    trouble: str | None = Field(None, description="covered, sprayed, turned, frozen or dark; null: none")
+    trouble_since: datetime | None = None
 
 
 class DoorState(_Live):

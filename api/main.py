@@ -14,6 +14,7 @@ from pathlib import Path
 from api.about import version
 from api.again import is_started_again
 from api.book import EventBook, Identity
+from api.cameras.book import CameraBook
 from api.doors import build_door
 from api.elevator import Elevator, Parts
 from api.evidence.converter import Converter
@@ -48,9 +49,10 @@ from vision.errors import ConfigError, LiftguardError, StorageError
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
-from vision.sources import open_source
+from vision.sources import open_source, parse_address
 from vision.sources.masked import MaskedSource
 from vision.sources.packets import OnPacket
+from vision.tamper import TamperWatch
 from vision.types import FrameSource
 from vision.vote import VoteParams
 from vision.zones import Zone
@@ -126,6 +128,14 @@ def build_studio(
     )
     desk = Desk(elevator.id, settings.evidence_dir, recorder.put, times.utc, converter.put)
     return Studio(desk, rules, times.clock, enabled=chosen.enabled)
+
+
+def build_tamper(elevator: ElevatorSettings) -> TamperWatch | None:
+    """What notices a covered or turned camera; a recording is none that anybody could cover."""
+    camera = elevator.camera
+    recording = parse_address(camera.source).kind in {"file", "folder"}
+    wanted = not recording if camera.tamper == "auto" else camera.tamper
+    return TamperWatch() if wanted else None
 
 
 def build_guard(settings: Settings) -> Guard:
@@ -228,6 +238,7 @@ class StoreOpener:
         if self._first:
             found = store.close_interrupted()
             store.fail_unfinished(NOT_FINISHED)
+            store.close_interrupted_troubles()
             self._first = False
             if found:
                 log.warning("%d event(s) were open when guard last ended: now marked as interrupted", found)
@@ -344,6 +355,10 @@ def build_elevator(
         book=EventBook(identity, times.utc, recorder.put, studio),
         door=door,
         inputs=inputs,
+        tamper=build_tamper(elevator),
+        camera_book=CameraBook(
+            elevator.id, identity.camera_id, settings.camera_pictures_dir, times.utc, recorder.put
+        ),
         voice=build_voice(elevator, controller, simulated=simulated, clock=times.clock),
         studio=studio,
     )

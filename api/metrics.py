@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from api.evidence.metrics import EvidenceMetrics
 from api.live import GuardState
 from hardware.hold import EventEnded, EventStarted, FalsePreHold, Phase, Signal
+from vision.tamper import TROUBLE_KINDS
 from vision.types import Observation
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 3)
@@ -44,6 +45,9 @@ class GuardMetrics:
         )
         self._reconnects = self._gauge("camera_reconnects", "Times the camera was lost and came back", per)
         self._live = self._gauge("camera_live", "1 while the camera gives frames", per)
+        self._trouble = self._gauge(
+            "camera_trouble", "1 for what is wrong with the picture", ("elevator", "kind")
+        )
         self._phase = self._gauge("phase", "1 for the phase the hold is in", ("elevator", "phase"))
         self._energised = self._gauge("relay_energised", "1 while the relay holds the door", per)
         self._relay_ok = self._gauge("relay_ok", "1 while the relay does what it is told", per)
@@ -81,6 +85,8 @@ class GuardMetrics:
             self._live.labels(elevator.id).set(camera.state == "live")
             self._energised.labels(elevator.id).set(elevator.energised)
             self._relay_ok.labels(elevator.id).set(elevator.relay_ok)
+            for kind in TROUBLE_KINDS:
+                self._trouble.labels(elevator.id, kind).set(camera.trouble == kind)
             for phase in Phase:
                 self._phase.labels(elevator.id, str(phase)).set(elevator.phase is phase)
         self._store_ok.set(state.store_ok)

@@ -33,6 +33,7 @@ TITLES: Final = {
     "unsatisfiable-range": "The range lies behind the end",
     "changed-meanwhile": "Somebody else changed it meanwhile",
     "version-required": "Say which version you have read",
+    "unknown-trouble": "There is no such camera trouble",
     "no-picture": "There is no picture now",
     "release-refused": "Guard did not let the door go",
     "store-failing": "The store of events cannot be used",
@@ -83,7 +84,8 @@ class Reason(BaseModel):
     """One thing that needs attention."""
 
     code: str = Field(
-        description="guard_silent, camera_<state>, blind, relay_failing, store_failing or guard_store_failing"
+        description="guard_silent, camera_<state or trouble>, blind, relay_failing, store_failing "
+        "or guard_store_failing"
     )
     detail: str
     elevator_id: str | None = None

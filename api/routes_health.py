@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.accounts.who import Actor, Right, needs
+from api.cameras.book import SAID
 from api.live import GuardState, ModelInfo, StageLatency
 from api.problems import ProblemError, Reason, responses
 from api.web_metrics import CONTENT_TYPE
@@ -52,6 +53,14 @@ def reasons(parts: Parts, state: GuardState | None) -> list[Reason]:
             if e.camera.state not in WELL:
                 found.append(
                     Reason(code=f"camera_{e.camera.state}", detail=e.camera.detail, elevator_id=e.id)
+                )
+            elif e.camera.trouble is not None:
+                found.append(
+                    Reason(
+                        code=f"camera_{e.camera.trouble}",
+                        detail=f"the camera of {e.name} needs a look: {SAID[e.camera.trouble]}",
+                        elevator_id=e.id,
+                    )
                 )
             elif e.phase is Phase.BLIND and (state.at - e.phase_since).total_seconds() > BLIND_S:
                 found.append(

@@ -43,6 +43,10 @@ class CameraSettings(_Table):
     loop: bool | None = Field(
         None, description="Play a file or folder again and again. None: only the bundled sample"
     )
+    tamper: bool | Literal["auto"] = Field(
+        "auto",
+        description="Report a covered, turned, frozen or dark camera. auto: cameras, not recordings",
+    )
     folder_fps: float = Field(
         10.0, gt=0, le=60, description="Pictures per second when the source is a folder"
     )
@@ -440,6 +444,11 @@ class Settings(_Table):
     def evidence_dir(self) -> Path:
         """Where clips and pictures of events lie, a folder for each elevator."""
         return self.data_dir / "evidence"
+
+    @property
+    def camera_pictures_dir(self) -> Path:
+        """Where pictures of camera troubles lie."""
+        return self.data_dir / "camera-troubles"
 
     @property
     def run_dir(self) -> Path:

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from api.cameras.store import TroubleStore
 from api.event_search import MAX_PAGE, EventFilter
 from api.evidence.retention_store import RetentionStore
 from api.records import (
@@ -35,7 +36,7 @@ __all__ = ["MAX_PAGE", "EventFilter", "Store", "new_event_id"]
 MAX_EVIDENCE: Final = 5000  # rows given back for one event: over 8 minutes at 10 frames per second
 
 
-class Store(ReviewStore, RetentionStore):
+class Store(ReviewStore, RetentionStore, TroubleStore):
     """Events and what belongs to them. Safe to use from several threads and several processes.
 
     Args: see `StoreBase`. Reading events is in `api.event_search`, reviews in `api.review_store`, evidence

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from api import (
     problems,
+    routes_cameras,
     routes_events,
     routes_evidence,
     routes_health,
@@ -127,6 +128,7 @@ def create_app(
     )
     problems.install(app)
     for module in (
+        routes_cameras,
         routes_events,
         routes_evidence,
         routes_review,

@@ -81,6 +81,13 @@ ENGLISH: Final = {
     "camera.lost": "Lost, connecting again",
     "camera.ended": "End of the recording",
     "camera.closed": "Closed",
+    "trouble.covered": "The camera is covered. The door works as usual. Please uncover the lens.",
+    "trouble.sprayed": "Much of the camera’s view is blotted out. Please clean the lens.",
+    "trouble.turned": "The camera looks elsewhere than before. The door works as usual. Please turn it back.",
+    "trouble.frozen": "The camera sends the same picture again and again. The door works as usual. "
+    "Please restart the camera.",
+    "trouble.dark": "The camera sees nothing: too dark. The door works as usual. "
+    "Please look after the light and the lens.",
     "camera.fps": "{n} pictures per second",
     "picture": "Live picture",
     "picture.none": "No picture",
@@ -126,6 +133,7 @@ ENGLISH: Final = {
     "latency.n": "Samples",
     "latency.none": "No measurements yet.",
     "stage.wait": "Picture waits to be looked at",
+    "stage.tamper": "Is the camera covered?",
     "stage.gate": "Has anything moved?",
     "stage.infer": "Recognising",
     "stage.track": "Following",

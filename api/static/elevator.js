@@ -107,6 +107,8 @@ export class Card {
     this.say(".camera", `${t(`camera.${camera.state}`)}${rate}`);
     this.find(".camera").title = `${camera.source}: ${camera.detail}`;
     this.find(".picture").dataset.camera = camera.state;
+    this.find(".camera-trouble").hidden = !camera.trouble;
+    this.say(".camera-trouble", camera.trouble ? t(`trouble.${camera.trouble}`) : "");
     this.say(".nopicture", t(this.picture.busy ? "picture.busy" : "picture.none"));
   }
 

@@ -167,6 +167,7 @@ def all_that_guard_can_say() -> set[str]:
     from api.live import DoorPosition
     from api.records import OUTCOMES
     from hardware.hold import Inputs
+    from vision.tamper import TROUBLE_KINDS
     from vision.types import SourceState, ZoneKind
 
     expected = [f"phase.{p}" for p in Phase] + [f"short.{p}" for p in Phase]
@@ -174,7 +175,7 @@ def all_that_guard_can_say() -> set[str]:
     expected += [f"outcome.{o}" for o in (*OUTCOMES, "open")] + [f"class.{c}" for c in CLASS_NAMES]
     expected += [f"door.{p}" for p in get_args(DoorPosition)] + [f"camera.{s}" for s in get_args(SourceState)]
     expected += [f"zone.{z}" for z in get_args(ZoneKind)]
-    expected += [f"stage.{s}" for s in STAGES]
+    expected += [f"stage.{s}" for s in STAGES] + [f"trouble.{k}" for k in TROUBLE_KINDS]
     return set(expected)
 
 

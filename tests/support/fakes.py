@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from api.cameras.records import CameraTrouble, TroubleEnd
 from api.evidence.files import EvidenceFile
 from api.records import (
     DoorAction,
@@ -89,6 +90,8 @@ class MemoryStore:
     actions: list[DoorAction] = field(default_factory=list)
     files: dict[str, EvidenceFile] = field(default_factory=dict)
     told: list[EvidenceFile] = field(default_factory=list)
+    troubles: dict[str, CameraTrouble] = field(default_factory=dict)
+    troubles_ended: dict[str, TroubleEnd] = field(default_factory=dict)
     closed: int = 0
 
     def close(self) -> None:
@@ -138,3 +141,14 @@ class MemoryStore:
         self._check()
         self.files[file.id] = file
         self.told.append(file)
+
+    def put_trouble(self, trouble: CameraTrouble) -> None:
+        self._check()
+        self.troubles[trouble.id] = trouble
+
+    def see_trouble(self, trouble_id: str, at: datetime) -> None:
+        self._check()
+
+    def end_trouble(self, trouble_id: str, at: datetime, end: TroubleEnd) -> None:
+        self._check()
+        self.troubles_ended[trouble_id] = end

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from api.book import EventBook, Identity
+from api.cameras.book import CameraBook
 from api.elevator import STAGES, Elevator, Parts
 from api.guard import LIVE_WIDTH_PX, RELEASE_FOR_S, Guard
 from api.latency import LatencyWindow
@@ -28,9 +30,11 @@ from hardware.slot import PresenceSlot
 from tests.support.fakes import Box, MemoryStore, ScriptedDetector
 from vision.gate import OpenGate
 from vision.perceive import Perceiver
+from vision.tamper import TamperParams, TamperWatch
 from vision.types import E_BIKE, Frame, SourceStatus
 
 DEADLINE_S = 30.0
+NOWHERE = Path("/dev/null/pictures")  # no picture can be kept here
 BOX: Box = (E_BIKE, 0.9, (100.0, 100.0, 400.0, 400.0))
 
 
@@ -43,13 +47,20 @@ class PushedSource:
         self._seq = 0
         self._pace = threading.Event()
         self._period_s = 1 / fps
-        self._image = np.zeros((480, 1280, 3), np.uint8)
+        tiles = np.random.default_rng(0).integers(
+            0, 200, (24, 64, 3)
+        )  # edges, so that nothing seems tampered
+        self._image = np.kron(tiles, np.ones((20, 20, 1))).astype(np.uint8)
+        self.frozen = False
 
     def read(self, timeout_s: float) -> Frame | None:
         self._pace.wait(self._period_s)
         if not self.live or self.closed:
             return None
         self._seq += 1
+        if not self.frozen:
+            self._image = self._image.copy()
+            self._image[:40, :40] = self._seq % 251  # never the same picture twice
         return Frame(self._image, time.monotonic(), self._seq)
 
     def status(self) -> SourceStatus:
@@ -122,6 +133,8 @@ class Rig:
             controller=controller,
             book=EventBook(identity, times.utc, self.recorder.put),
             door=None,
+            tamper=TamperWatch(TamperParams(every_s=0.1, frozen_s=0.5)),
+            camera_book=CameraBook("car-1", "car-1/cabin", NOWHERE, times.utc, self.recorder.put),
         )
         self.elevator = Elevator(parts, LatencyWindow(), self.metrics, times)
         model = ModelInfo(name="m", sha256="0" * 64, imgsz=320)
@@ -188,6 +201,23 @@ def test_every_promised_latency_is_measured_and_explained() -> None:
         text = rig.metrics.text(rig.guard.state())
     assert 'liftguard_events_total{elevator="car-1"} 1.0' in text
     assert 'stage="capture_to_relay"' in text
+
+
+def test_a_frozen_picture_lets_the_door_go_and_is_reported() -> None:
+    with running() as rig:
+        hold(rig)
+        rig.source.frozen = True  # with the e-bike in it, for ever
+        rig.wait(lambda: rig.phase() is Phase.BLIND, "blind")
+        assert not rig.relay.energised
+        camera = rig.elevator.state().camera
+        assert (camera.state, camera.trouble) == ("live", "frozen")
+        rig.wait(lambda: bool(rig.store.troubles), "the trouble is stored")
+        text = rig.metrics.text(rig.guard.state())
+        assert 'liftguard_camera_trouble{elevator="car-1",kind="frozen"} 1.0' in text
+        rig.source.frozen = False
+        rig.wait(lambda: rig.elevator.state().camera.trouble is None, "all is well again")
+        rig.wait(lambda: rig.phase() is Phase.HOLDING, "and the e-bike is held again")
+    assert list(rig.store.troubles_ended.values()) == ["clear"]
 
 
 def test_a_camera_that_goes_silent_lets_the_door_go() -> None:

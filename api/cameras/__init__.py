@@ -1,0 +1,1 @@
+"""What is wrong with cameras: booked by guard, kept in the store, shown by web."""
