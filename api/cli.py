@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from api import cli_commission, cli_model, cli_simulate, cli_users
+from api import cli_bench, cli_commission, cli_model, cli_simulate, cli_users
 from vision.errors import LiftguardError
 
 app = typer.Typer(
@@ -32,6 +32,9 @@ app.add_typer(cli_model.app, name="model")
 app.add_typer(cli_users.app, name="user")
 app.command()(cli_commission.commission)
 app.command()(cli_simulate.simulate)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)(cli_bench.bench)
 
 ConfigOption = Annotated[
     Path | None,

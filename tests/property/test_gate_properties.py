@@ -40,7 +40,7 @@ def test_never_closed_while_blocked_and_never_for_longer_than_the_refresh(
     frames: list[tuple[int, float, bool]],
 ) -> None:
     p = GateParams()
-    state, t_s, inferred_s = None, 0.0, None
+    state, t_s, inferred_s, moved_s = None, 0.0, None, 0.0
     for kind, step_s, blocked in frames:
         t_s += step_s
         state, decision = decide(state, picture(kind), t_s, blocked_present=blocked, params=p)
@@ -48,8 +48,11 @@ def test_never_closed_while_blocked_and_never_for_longer_than_the_refresh(
             assert decision.open
         if decision.open:
             inferred_s = t_s
+        if decision.reason in {"motion", "first"}:
+            moved_s = t_s
         assert inferred_s is not None  # the first frame is always inferred
-        assert t_s - inferred_s < p.refresh_s
+        longest_s = p.refresh_s if t_s - moved_s <= p.rest_s else p.rest_refresh_s
+        assert t_s - inferred_s < longest_s
         assert decision.open == (decision.reason != "still")
 
 

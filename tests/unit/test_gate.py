@@ -142,6 +142,16 @@ def test_an_open_gate_never_closes() -> None:
     assert all(OpenGate().open(scene(), i / 10, False).open for i in range(40))
 
 
+def test_a_car_at_rest_is_looked_at_every_five_seconds_and_at_once_when_something_moves() -> None:
+    said = reasons(MotionGate(), [scene()] * 400)
+    assert said[:100].count("refresh") >= 7  # the first ten seconds: once a second, after the first look
+    assert 5 <= said[101:400].count("refresh") <= 6
+    gate = MotionGate()
+    for i in range(400):
+        gate.open(scene(), i / 10, False)
+    assert gate.open(with_blob(scene(), 100, 180), 40.0, False).reason == "motion"
+
+
 def test_a_light_that_warms_up_is_no_motion() -> None:
     gate = MotionGate()  # eight grey levels between two refreshes, more than `min_delta`
     assert "motion" not in reasons(gate, [scene(60 + 0.8 * i) for i in range(80)])
