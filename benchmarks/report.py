@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 OUT: Final = Path(__file__).parent / "out"
 PERCENTILES: Final = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
-Draw = Callable[["Figure"], None]
+Draw = Callable[["Figure"], object]
 """Draws onto an empty figure."""
 
 
@@ -174,6 +175,7 @@ def run(main: Callable[[], None]) -> None:
     """Run a benchmark's main; an error of ours ends with its message and code 2."""
     from vision.errors import LiftguardError
 
+    logging.basicConfig(level=logging.ERROR)  # figures, not the story of every camera
     try:
         main()
     except LiftguardError as exc:
