@@ -212,7 +212,7 @@ def _varied(images: list[Image], rng: np.random.Generator) -> Iterator[Image]:
     for image in images:
         cut = cv2.resize(image[y1:y2, x1:x2], (width, height), interpolation=cv2.INTER_LINEAR)
         cut = cv2.LUT(cut[:, ::-1] if mirror else cut, table)
-        noisy = cut.astype(np.int16) + rng.normal(0, grain, cut.shape).astype(np.int16)
+        noisy = cut.astype(np.int16) + np.asarray(rng.normal(0, grain, cut.shape)).astype(np.int16)
         yield np.clip(noisy, 0, 255).astype(np.uint8)
 
 
