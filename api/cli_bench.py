@@ -14,7 +14,7 @@ from rich.table import Table
 
 from vision.errors import ConfigError
 
-ALL: Final = ("latency", "idle", "accuracy", "throughput", "api")
+ALL: Final = ("latency", "idle", "throughput", "end_to_end")
 """What `all` runs, quickest first."""
 _NOT_RUN: Final = frozenset({"__init__", "report", "machine"})
 
