@@ -1,8 +1,9 @@
 """Read the settings tree once at start-up, and explain what is wrong with it.
 
-Order, strongest first: values passed by the command line, environment variables, the TOML file, the
-defaults in `api.settings`. ``LIFTGUARD_WEB__PORT=9090`` sets ``web.port``: two underscores step into a
-table or, with a number, into a list; a value that begins with ``[`` is read as a JSON list.
+Order, strongest first: values passed by the command line, environment variables, what was set on the page
+(`api.overlay`), the TOML file, the defaults in `api.settings`. ``LIFTGUARD_WEB__PORT=9090`` sets
+``web.port``: two underscores step into a table or, with a number, into a list; a value that begins with
+``[`` is read as a JSON list.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from api.settings import Settings
+from api import overlay
+from api.settings import ElevatorSettings, Settings
 from vision.errors import ConfigError
 
 ENV_PREFIX: Final = "LIFTGUARD_"
@@ -45,16 +48,41 @@ def load_settings(
     env = os.environ if env is None else env
     path = find_config(config, env)
     tree: dict[str, Any] = _read_toml(path) if path else {}
-    for name, value in sorted(env.items()):
-        if name.startswith(ENV_PREFIX) and name != CONFIG_ENV:
-            keys = name.removeprefix(ENV_PREFIX).lower().split("__")
-            _put(tree, keys, _env_value(name, value), f"environment variable {name}")
-    for dotted, value in (overrides or {}).items():
-        _put(tree, dotted.split("."), value, f"option for {dotted}")
+    whole = deepcopy(tree)
+    _put_strongest(whole, env, overrides or {})
+    kept = overlay.read(_data_dir(whole))
+    if kept is not None:
+        overlay.lay_over(tree, kept.changes, _places(whole))
+    _put_strongest(tree, env, overrides or {})
     try:
         return Settings.model_validate(tree)
     except ValidationError as exc:
         raise ConfigError(_explain(exc, path)) from exc
+
+
+def _put_strongest(tree: dict[str, Any], env: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
+    for name, value in sorted(env.items()):
+        if name.startswith(ENV_PREFIX) and name != CONFIG_ENV:
+            keys = name.removeprefix(ENV_PREFIX).lower().split("__")
+            _put(tree, keys, _env_value(name, value), f"environment variable {name}")
+    for dotted, value in overrides.items():
+        _put(tree, dotted.split("."), value, f"option for {dotted}")
+
+
+def _data_dir(tree: Mapping[str, Any]) -> Path:
+    """Where the page keeps its settings; a value that is no path is found wrong later, by its model."""
+    value = tree.get("data_dir")
+    return Path(value) if isinstance(value, (str, Path)) else Settings.model_fields["data_dir"].default
+
+
+def _places(tree: Mapping[str, Any]) -> dict[str, int]:
+    """Elevator id -> place in the list, as it will be. Without a list there is the default elevator."""
+    default = str(ElevatorSettings.model_fields["id"].default)
+    elevators = tree.get("elevators")
+    if not isinstance(elevators, (list, tuple)):
+        return {default: 0}
+    ids = [e.get("id", default) if isinstance(e, dict) else default for e in elevators] or [default]
+    return {str(id_): place for place, id_ in enumerate(ids)}
 
 
 def find_config(config: Path | None, env: Mapping[str, str]) -> Path | None:

@@ -82,7 +82,12 @@ def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: On
     return Perceiver(
         detector,
         zones=zones,
-        presence=PresenceParams(blocked_classes=settings.vision.blocked_classes),
+        presence=PresenceParams(
+            blocked_classes=settings.vision.blocked_classes,
+            confirm_prob=settings.vision.confirm_prob,
+            confirm_min_s=settings.vision.confirm_min_s,
+            confirm_hits=settings.vision.confirm_hits,
+        ),
         operating_conf=detector.operating_conf,
         votes=VoteParams(neutral_conf=CALIBRATED_NEUTRAL) if detector.is_calibrated else None,
         gate=MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate(),

@@ -36,6 +36,7 @@ TITLES: Final = {
     "unknown-trouble": "There is no such camera trouble",
     "no-picture": "There is no picture now",
     "release-refused": "Guard did not let the door go",
+    "restart-refused": "Guard does not start again now",
     "store-failing": "The store of events cannot be used",
     "too-many-viewers": "Too many people are looking",
     "not-signed-in": "Nobody is signed in",

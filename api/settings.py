@@ -340,6 +340,15 @@ class VisionSettings(_Table):
         description="Classes that hold the door. Strollers, wheelchairs and people never do",
     )
     motion_gate: bool = Field(True, description="Skip inference while an empty car is still")
+    confirm_prob: float = Field(
+        0.9, ge=0.5, le=0.9999, description="Score of the vote at which a hold begins"
+    )
+    confirm_min_s: float = Field(
+        0.3, ge=0, le=3, description="The class must have led for this long before a hold begins"
+    )
+    confirm_hits: int = Field(
+        3, ge=1, le=30, description="… and have been detected in so many pictures meanwhile"
+    )
 
 
 class EvidenceSettings(_Table):

@@ -27,6 +27,7 @@ from api import (
     routes_pages,
     routes_review,
     routes_storage,
+    routes_settings,
 )
 from api.accounts.gate import Gate
 from api.accounts.routes import router as accounts_router
@@ -135,6 +136,7 @@ def create_app(
         routes_storage,
         routes_health,
         routes_live,
+        routes_settings,
         routes_webhooks,
         routes_pages,
     ):

@@ -21,6 +21,7 @@ REQUIRED = frozenset(filter(None, os.environ.get("TESTS_REQUIRE", "").split(",")
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a developer's liftguard.toml nor their environment decides what a test sees."""
     monkeypatch.setattr("api.load.DEFAULT_CONFIG_FILES", ())
+    monkeypatch.setattr("api.overlay.FOLDER", "settings.d.test")  # not what was set on the page of a run here
     for name in os.environ:
         if name.startswith("LIFTGUARD_") and name != "LIFTGUARD_DATA":
             monkeypatch.delenv(name)
