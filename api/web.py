@@ -26,8 +26,8 @@ from api import (
     routes_live,
     routes_pages,
     routes_review,
-    routes_storage,
     routes_settings,
+    routes_storage,
 )
 from api.accounts.gate import Gate
 from api.accounts.routes import router as accounts_router
