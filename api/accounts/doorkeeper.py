@@ -86,7 +86,7 @@ class Doorkeeper:
         self._keys = keys
         self._estates = {name: frozenset(ids) for name, ids in estates.items()}
         self._idle = idle
-        self._clock = clock
+        self.clock = clock
         self._now = now
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
@@ -98,7 +98,7 @@ class Doorkeeper:
 
     def remembered_set_up(self) -> bool | None:
         """Whether an account exists, if that need not be looked up. Never blocks."""
-        if self._any or (self._any is not None and self._clock() - self._any_checked_s < 1.0):
+        if self._any or (self._any is not None and self.clock() - self._any_checked_s < 1.0):
             return self._any
         return None
 
@@ -115,7 +115,7 @@ class Doorkeeper:
         except StorageError:
             if self._any is None:
                 raise
-        self._any_checked_s = self._clock()
+        self._any_checked_s = self.clock()
         return self._any
 
     def note_set_up(self) -> None:
@@ -127,7 +127,7 @@ class Doorkeeper:
     def remembered(self, secret: str) -> Known | None:
         """Who this is, if that need not be looked up. Never blocks."""
         known = self._known.get(digest_of(secret))
-        if known is None or self._clock() - known.checked_s >= CHECK_S or self._over(known):
+        if known is None or self.clock() - known.checked_s >= CHECK_S or self._over(known):
             return None
         return known
 
@@ -146,7 +146,7 @@ class Doorkeeper:
             if not self._failing:
                 log.error("sessions cannot be read; who is signed in stays signed in: %s", exc)
             self._failing = True
-            known = replace(before, checked_s=self._clock(), seen_at=self._now())
+            known = replace(before, checked_s=self.clock(), seen_at=self._now())
         else:
             self._failing = False
         with self._lock:
@@ -196,7 +196,7 @@ class Doorkeeper:
         if token.used_at is None or now - token.used_at >= TOUCH:
             self._touch(lambda: self._keys.touch_token(token.id, now))
         actor = actor_of_user(user, self._estates, token.scopes, token.name)
-        return Known(actor, user, "token", digest, now, token.expires_at, checked_s=self._clock())
+        return Known(actor, user, "token", digest, now, token.expires_at, checked_s=self.clock())
 
     def _known_session(self, user: User, session: Session, forms: str) -> Known:
         now = self._now()
@@ -210,7 +210,7 @@ class Doorkeeper:
             now,
             session.expires_at,
             forms,
-            self._clock(),
+            self.clock(),
         )
 
     def _touch(self, write: Callable[[], None]) -> None:

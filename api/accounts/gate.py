@@ -10,7 +10,6 @@ runs (live pictures, server-sent events), whoever gets it is looked at again eve
 
 from __future__ import annotations
 
-import time
 from typing import Final
 from urllib.parse import quote
 
@@ -28,7 +27,6 @@ from api.accounts.keys import TOKEN_PREFIX
 from api.accounts.who import NOT_SET_UP, SCOPE_KEY, Actor
 from api.problems import ProblemError
 from vision.errors import StorageError
-from vision.types import Clock
 
 PUBLIC: Final = frozenset(
     {"/sign-in", "/sign-in/oidc", "/sign-in/oidc/return", "/setup", "/api/v1/health/live"}
@@ -61,12 +59,11 @@ class Gate:
         keeper: Doorkeeper,
         *,
         open_until_set_up: bool,
-        clock: Clock = time.monotonic,
     ) -> None:
         self.app = app
         self._keeper = keeper
         self._open = open_until_set_up
-        self._clock = clock
+        self._clock = keeper.clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, lead to the sign-in page, or pass on with the actor in the scope."""

@@ -12,11 +12,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.accounts.service import Accounts
 from api.live import Command, GuardState, ReleaseReply, ReleaseRequest
 from api.store import Store
 from api.web import create_app
 from api.web_link import LiveFrame
-from tests.api.live_values import make_frame, make_state
+from tests.api.live_values import make_elevator, make_frame, make_state
+from tests.support.accounts import CHEAP, RULES, Visitor, Wall
+from tests.support.fakes import FakeClock
 from vision.errors import LinkError
 
 
@@ -96,3 +99,32 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
         yield client
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def ticks() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def accounts(store: Store, wall: Wall, ticks: FakeClock) -> Accounts:
+    """Two elevators, each in an estate of its own, and nobody who may sign in yet."""
+    return Accounts(store, RULES, passwords=CHEAP, clock=ticks, now=wall)
+
+
+@pytest.fixture
+def box(store: Store, link: FakeLink, accounts: Accounts) -> FastAPI:
+    """The application over these accounts, with two elevators."""
+    link.now = make_state(make_elevator(), make_elevator(id="car-2", name="Elevator 2"))
+    return create_app(store, link, version="9.9.9", accounts=accounts)
+
+
+@pytest.fixture
+async def visitor(box: FastAPI) -> AsyncIterator[Visitor]:
+    async with Visitor(box) as visitor:
+        yield visitor
