@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.accounts.who import Actor, Right, needs
+from api.evidence.export import Order, export
 from api.evidence.files import EvidenceFile, FileKind
-from api.evidence.serve import WHOLE
+from api.evidence.serve import WHOLE, blurring_unavailable
 from api.problems import ProblemError, responses
 from api.routes_events import event_of
+from api.times import utc_now
 from api.web_parts import EventId, parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"])
@@ -56,13 +58,13 @@ class FilesBody(BaseModel):
     can_blur: bool = Field(description="False: only originals can be shown, to those who may see them")
 
 
-def _binary(*types: str) -> dict[int | str, dict[str, Any]]:
-    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in types}
-    return {
-        200: {"description": "The file", "content": content},
-        206: {"description": "The range that was asked for", "content": content},
-        **responses(401, 403, 404, 409, 410, 416, 503),
-    }
+def _binary(media_type: str, *, ranges: bool = True) -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    whole: dict[int | str, dict[str, Any]] = {200: {"description": "The file", "content": content}}
+    if not ranges:
+        return whole | responses(401, 403, 404, 409, 503)
+    part: dict[int | str, dict[str, Any]] = {206: {"description": "The range asked for", "content": content}}
+    return whole | part | responses(401, 403, 404, 409, 410, 416, 503)
 
 
 @router.get("/events/{event_id}/files", responses=responses(401, 403, 404, 503))
@@ -103,6 +105,39 @@ def get_snapshot(
 def get_thumbnail(request: Request, event_id: EventId, actor: MaySee, original: Original = False) -> Response:
     """A small animated picture of an event."""
     return _show(request, event_id, actor, "thumbnail", 0, original=original)
+
+
+@router.get(
+    "/events/{event_id}/export", response_class=Response, responses=_binary("application/zip", ranges=False)
+)
+def export_event(
+    request: Request,
+    event_id: EventId,
+    actor: Annotated[Actor, Depends(needs(Right.EXPORT))],
+    original: Original = False,
+) -> Response:
+    """All evidence of an event to take away: a zip with a manifest of hashes and of who took it."""
+    parts = parts_of(request)
+    event = event_of(parts.store, event_id, actor, Right.EXPORT)
+    if not original and not parts.evidence.can_blur:
+        raise blurring_unavailable()
+    whole = [f for f in parts.store.files(event_id) if f.state in WHOLE]
+
+    def opened(file: EvidenceFile) -> BinaryIO:
+        return parts.evidence.open(actor, parts.audit, file, original=original)[0]
+
+    for file in whole:  # whatever is wrong is said now, and not in the middle of a download
+        opened(file).close()
+    parts.audit.note(actor, "evidence.export", event_id, "originals" if original else "blurred")
+    order = Order([event], actor, utc_now(), originals=original)
+    return StreamingResponse(
+        export(parts.store, order, opened),
+        media_type="application/zip",
+        headers={
+            "content-disposition": f'attachment; filename="liftguard-{event_id}.zip"',
+            "cache-control": "private, no-store",
+        },
+    )
 
 
 def file_body(file: EvidenceFile) -> FileBody:

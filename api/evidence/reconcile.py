@@ -63,7 +63,7 @@ def reconcile(store: RetentionStore, root: Path, now: datetime) -> Reconciled:
                 reason = "it was not in the evidence folder when that was looked through"
                 store.put_file(replace(file, state="missing", reason=reason), now)
                 missing += 1
-            elif file.state == "missing" and _is(root, file):
+            elif file.state in {"missing", "damaged"} and _is(root, file):  # restored from a backup
                 store.put_file(replace(file, state="stored", reason=None), now)
                 back += 1
         after = files[-1].id

@@ -97,12 +97,7 @@ class EvidenceDesk:
         if original:
             check(actor, Right.SEE_ORIGINALS, file.elevator_id)
         elif self._blurrer is None:
-            raise ProblemError(
-                503,
-                "blurring-unavailable",
-                "this installation cannot blur faces; unblurred evidence is only shown when somebody with "
-                "the right see_originals asks for it (original=true)",
-            )
+            raise blurring_unavailable()
         if file.state not in WHOLE:
             raise _not_there(file)
         opened = self._open_whole(file)
@@ -141,6 +136,16 @@ class EvidenceDesk:
         if state == "damaged" or self.folder.root.is_dir():  # a disk that is not mounted loses nothing
             self._store.put_file(found)
         return found
+
+
+def blurring_unavailable() -> ProblemError:
+    """What is said where faces would have to be blurred, and cannot be."""
+    return ProblemError(
+        503,
+        "blurring-unavailable",
+        "this installation cannot blur faces; unblurred evidence is only shown when somebody with the right "
+        "see_originals asks for it (original=true)",
+    )
 
 
 def _not_there(file: EvidenceFile) -> ProblemError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -273,3 +276,43 @@ def test_ranges(header: str | None, size: int, part: Part | None) -> None:
 def test_ranges_behind_the_end(header: str, size: int) -> None:
     with pytest.raises(UnsatisfiableRangeError):
         parse_range(header, size)
+
+
+# --- export and storage ------------------------------------------------------------------------------------
+
+
+async def test_an_export_is_a_zip_for_those_who_may(
+    client: httpx.AsyncClient, event: NewEvent, clip: EvidenceFile, be: As, audit: NotedAudit
+) -> None:
+    be(SEES_ALL)
+    problem(await client.get(url(event, "export")), 503, "blurring-unavailable")
+    answer = await client.get(url(event, "export?original=true"))
+    assert answer.headers["content-type"] == "application/zip"
+    assert f'filename="liftguard-{event.id}.zip"' in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert archive.read(manifest["events"][0]["files"][0]["name"]) == content_of(event)
+    assert manifest["exported_by"]["id"] == "manager-1"
+    assert ("manager-1", "evidence.export", event.id) in audit.notes
+    be(BLURRED_ONLY)
+    problem(await client.get(url(event, "export?original=true")), 403, "not-allowed")
+
+
+async def test_a_damaged_file_is_said_before_the_download_begins(
+    client: httpx.AsyncClient, event: NewEvent, clip: EvidenceFile, tmp_path: Path, be: As
+) -> None:
+    be(SEES_ALL)
+    (tmp_path / "evidence" / clip.path).write_bytes(b"x")
+    problem(await client.get(url(event, "export?original=true")), 409, "evidence-damaged")
+
+
+async def test_storage_figures(client: httpx.AsyncClient, store: Store, clip: EvidenceFile, be: As) -> None:
+    other = make_file(make_event(elevator_id="car-2"))
+    store.put_file(other)
+    body = (await client.get("/api/v1/storage")).json()
+    assert body["used_bytes"] == clip.size_bytes + other.size_bytes
+    assert body["free_bytes"] > 0
+    assert [e["elevator_id"] for e in body["elevators"]] == ["car-1", "car-2"]
+    be(replace(SEES_ALL, elevators=frozenset({"car-2"})))
+    body = (await client.get("/api/v1/storage")).json()
+    assert [e["elevator_id"] for e in body["elevators"]] == ["car-2"]
