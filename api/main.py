@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -33,6 +34,7 @@ from api.notify import Notifier
 from api.outputs import build_heartbeat, build_voice
 from api.recorder import Recorder
 from api.relays import build_inputs, build_relay, with_schedule
+from api.run_dir import guard_run_dir, web_run_dir
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.times import WallTime
@@ -148,7 +150,9 @@ def build_guard(settings: Settings) -> Guard:
     times, metrics = WallTime(), GuardMetrics()
     make_private(settings.data_dir)
     with ExitStack() as undo:  # what has been opened is closed again if something after it is refused
-        link = GuardLink(settings.run_dir)  # first: it refuses a second guard before a relay is touched
+        link = GuardLink(
+            guard_run_dir(settings)
+        )  # first: it refuses a second guard before a relay is touched
         undo.callback(link.close)
         relays = open_relays(settings.elevators)
         for relay in relays:
@@ -223,6 +227,9 @@ def make_private(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as exc:
+        if exc.errno == errno.EROFS:  # a card that has worn out: no reason to leave a door unguarded
+            log.error("cannot make the data folder %s: %s; events wait until it can be written", folder, exc)
+            return
         raise StorageError(f"cannot make the data folder {folder}: {exc}; set data_dir to another") from exc
 
 
@@ -285,7 +292,7 @@ def run_web(settings: Settings) -> int:
         log.error("%s", exc)
     web = settings.web
     accounts = Accounts(store, rules_of(settings), oidc=Oidc(web.oidc) if web.oidc else None)
-    link = WebLink(settings.run_dir)
+    link = WebLink(web_run_dir(settings))
     app = create_app(
         store,
         link,

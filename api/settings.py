@@ -404,6 +404,10 @@ class Settings(_Table):
         Path("../shared/data"), description="A local data folder with pictures for evaluation; may be absent"
     )
     data_dir: Path = Field(Path("var"), description="Where the database and the link sockets live")
+    runtime_dir: Path | None = Field(
+        None,
+        description="Where the sockets between guard and web live; None: in data_dir while it can be written",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     elevators: tuple[ElevatorSettings, ...] = Field((ElevatorSettings(),), min_length=1, max_length=16)
     detector: DetectorSettings = DetectorSettings()
@@ -462,4 +466,4 @@ class Settings(_Table):
     @property
     def run_dir(self) -> Path:
         """Where the sockets between guard and web live."""
-        return self.data_dir / "run"
+        return self.runtime_dir or self.data_dir / "run"

@@ -20,6 +20,8 @@ LOOK_S: Final = 0.25  # between two looks
 DEAD_S: Final = 1.0  # a hold loop without a tick for this long at two looks in a row is dead: 20 ticks
 RELEASE_S: Final = 1.0  # how long a relay may take to let go before guard ends all the same
 LOG_S: Final = 0.2  # for the log's own thread
+HOPELESS_S: Final = 600.0
+"""When every relay of the box has failed for so long, a new start is tried; see `Watch._worth_living`."""
 EXIT_DEAD: Final = 70  # EX_SOFTWARE of sysexits.h; not 2, which the supervisor takes for a refusal
 
 
@@ -66,6 +68,7 @@ class Watch:
         self._suspects: frozenset[str] = frozenset()
         self._said = ""
         self._alive_due_s = 0.0
+        self._failing_since_s: float | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -99,7 +102,7 @@ class Watch:
     def _tell(self) -> None:
         states = {name: hold.state for name, hold in self._holds.items()}
         now_s = self._clock()
-        if all(state.healthy for state in states.values()) and now_s >= self._alive_due_s:
+        if self._worth_living(states, now_s) and now_s >= self._alive_due_s:
             self._alive_due_s = now_s + _interval_s(self._supervisor.watchdog_s)
             self._supervisor.alive()
         said = "; ".join(
@@ -109,6 +112,21 @@ class Watch:
         if said != self._said:
             self._said = said
             self._supervisor.status(said)
+
+    def _worth_living(self, states: Mapping[str, ControllerState], now_s: float) -> bool:
+        """Whether systemd is told that guard is alive. Asked only while every loop ticks.
+
+        A relay that fails with an error is a fault of its elevator alone: its door is let go, its charge pump
+        A relay that fails with an error is a fault of its elevator alone: its door is let go, its charge pump
+        door of the box, too. Only when all of them fail, for longer than any board takes to come back, is
+        there nothing to lose by starting anew.
+        """
+        if any(state.healthy for state in states.values()):
+            self._failing_since_s = None
+            return True
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        return now_s - self._failing_since_s < HOPELESS_S
 
     def _give_up(self, why: str) -> None:
         """Try to let every door go, each on a thread of its own because a relay may hang too; then end.

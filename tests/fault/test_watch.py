@@ -6,14 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from api.watch import EXIT_DEAD, Watch
+from api.watch import EXIT_DEAD, HOPELESS_S, Watch
 from hardware.controller import ControllerState, HoldController
 from hardware.hold import EventStarted, HoldRules, Inputs, Signal
 from hardware.relay import FakeRelay
 from hardware.slot import PresenceSlot
+from tests.support.fakes import FakeClock
 from tests.support.waiting import eventually
 from vision.types import Presence, Sighting
 
@@ -159,6 +161,9 @@ class Scripted:
     def fail(self) -> None:
         self._real._detail = "RelayError: the board is gone"
 
+    def mend(self) -> None:
+        self._real._detail = ""
+
     def stop(self, timeout_s: float) -> None:
         if self.hangs:
             threading.Event().wait(60.0)
@@ -171,13 +176,51 @@ def scripted() -> tuple[Scripted, FakeSystemd, list[int], Watch]:
     return hold, systemd, codes, Watch({"car-1": hold}, systemd, lambda: 0.0, codes.append)
 
 
-def test_a_hold_that_is_not_healthy_is_not_vouched_for() -> None:
-    hold, systemd, codes, watch = scripted()
-    hold.fail()
+def vouched(watch: Watch, systemd: FakeSystemd) -> bool:
+    """Whether systemd hears of a living guard at this look."""
+    before = systemd.heard.count("WATCHDOG")
     watch.look()
-    assert "WATCHDOG" not in systemd.heard
-    assert systemd.heard == ["car-1 BLIND, not well: RelayError: the board is gone"]
+    return systemd.heard.count("WATCHDOG") > before
+
+
+def test_one_relay_that_fails_does_not_end_guard_for_the_others() -> None:
+    clock, systemd, codes = FakeClock(), FakeSystemd(), list[int]()
+    broken, well = Scripted(), Scripted()
+    watch = Watch({"car-1": broken, "car-2": well}, systemd, clock, codes.append)
+    broken.fail()
+    for _ in range(100):  # a week
+        clock.now_s += 6048.0
+        assert vouched(watch, systemd)
+    assert "not well: RelayError: the board is gone" in " ".join(systemd.heard)
+    assert not well.stopped
     assert codes == []
+
+
+def test_when_every_relay_has_failed_for_long_a_new_start_is_tried() -> None:
+    clock, systemd, codes = FakeClock(), FakeSystemd(), list[int]()
+    holds = [Scripted(), Scripted()]
+    watch = Watch({"car-1": holds[0], "car-2": holds[1]}, systemd, clock, codes.append)
+    for hold in holds:
+        hold.fail()
+    assert vouched(watch, systemd)
+    clock.now_s = HOPELESS_S - 1
+    assert vouched(watch, systemd)
+    clock.now_s = HOPELESS_S + 1
+    assert not vouched(watch, systemd), "systemd waits WatchdogSec more and starts guard again"
+    holds[0].mend()
+    clock.now_s += 1
+    assert vouched(watch, systemd), "one came back in time"
+    holds[0].fail()
+    clock.now_s += HOPELESS_S - 1
+    assert vouched(watch, systemd), "counted anew"
+    assert codes == []
+
+
+def test_new_starts_for_relays_alone_stay_below_the_limit_of_the_unit() -> None:
+    unit = (Path(__file__).parents[2] / "deploy" / "systemd" / "liftguard-guard.service").read_text("utf-8")
+    limits = dict(line.split("=", 1) for line in unit.splitlines() if line.startswith("StartLimit"))
+    starts = float(limits["StartLimitIntervalSec"]) / HOPELESS_S
+    assert starts + 1 < float(limits["StartLimitBurst"]), "or guard would stay down for a broken relay"
 
 
 def test_one_late_look_after_a_frozen_process_ends_nothing() -> None:

@@ -74,3 +74,11 @@ def test_letting_go_goes_on_after_a_relay_that_fails(monkeypatch: pytest.MonkeyP
 
 def test_letting_go_is_a_command() -> None:
     assert CliRunner().invoke(app, ["let-go"]).exit_code == 0
+
+
+def test_both_meet_in_memory_so_that_a_broken_disk_does_not_part_them() -> None:
+    for name in ("liftguard-guard.service", "liftguard-web.service"):
+        unit = read(name)
+        assert unit["RuntimeDirectory"] == ["liftguard"]
+        assert unit["RuntimeDirectoryPreserve"] == ["yes"], "either of them may end while the other runs"
+        assert "LIFTGUARD_RUNTIME_DIR=/run/liftguard" in unit["Environment"]
