@@ -41,6 +41,8 @@ FLUSH_S: Final = 1.0  # evidence of an open event is written this often; a crash
 _LEADING: Final = frozenset({Phase.SUSPECT, Phase.HOLDING, Phase.PAUSED})  # may be followed by an event
 
 ToUtc = Callable[[float], datetime]
+Where = Callable[[], tuple[str | None, int | None]]
+"""How the door stands and at which floor, from memory: it is asked on the hold thread. None: not known."""
 
 
 class EventWrites(Protocol):
@@ -121,8 +123,16 @@ def _gap_s(age_s: float) -> float:
 class EventBook:
     """Keeps the open event of one elevator. Safe to call from several threads."""
 
-    def __init__(self, identity: Identity, to_utc: ToUtc, sink: Sink, filming: Filming | None = None) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        to_utc: ToUtc,
+        sink: Sink,
+        filming: Filming | None = None,
+        where: Where | None = None,
+    ) -> None:
         self._filming = filming
+        self._where = where
         self._identity = identity
         self._utc = to_utc
         self._sink = sink
@@ -211,6 +221,7 @@ class EventBook:
     def _start(self, signal: EventStarted) -> None:
         sighting, who = signal.sighting, self._identity
         started = self._utc(signal.t_s)
+        door, floor = self._where() if self._where else (None, None)
         event = _Open(new_event_id(), signal.t_s, signal.t_s, sighting.score, signal.t_s, [])
         new = NewEvent(
             id=event.id,
@@ -226,6 +237,8 @@ class EventBook:
             rules_version=who.rules_version,
             software_version=who.software_version,
             simulated=who.simulated,
+            floor=floor,
+            door=door,
         )
         self._open = event
         self.events += 1

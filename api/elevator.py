@@ -58,6 +58,12 @@ class Door(Protocol):
     def close(self) -> None: ...  # noqa: D102
 
 
+def whereabouts(door: Door | None) -> tuple[str | None, int | None]:
+    """How the door stands and at which floor, for an event; None where it is not known."""
+    now = door.door() if door else None
+    return (None, None) if now is None else (None if now.position == "unknown" else now.position, now.floor)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What an elevator is made of. `api.main` puts them together."""

@@ -17,7 +17,7 @@ from api.again import is_started_again
 from api.book import EventBook, Identity
 from api.cameras.book import CameraBook
 from api.doors import build_door
-from api.elevator import Elevator, Parts
+from api.elevator import Elevator, Parts, whereabouts
 from api.evidence.converter import Converter
 from api.evidence.desk import Desk
 from api.evidence.limits import limits_of
@@ -364,7 +364,7 @@ def build_elevator(
         slot=slot,
         relay=relay,
         controller=controller,
-        book=EventBook(identity, times.utc, recorder.put, studio),
+        book=EventBook(identity, times.utc, recorder.put, studio, lambda: whereabouts(door)),
         door=door,
         inputs=inputs,
         tamper=build_tamper(elevator),

@@ -52,6 +52,8 @@ class NewEvent:
     rules_version: str  # hash of the rules in force
     software_version: str
     simulated: bool = False  # no real elevator is wired
+    floor: int | None = None  # where the car stood when it was confirmed; None: not known
+    door: str | None = None  # how its door stood then (`api.live.DoorPosition`); None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Event:
     reviewed_by: str | None = None  # id of the actor
     reviewed_at: datetime | None = None
     review_version: int = 0  # +1 with every review
+    floor: int | None = None  # when it was confirmed; None: not known
+    door: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class EventBody(BaseModel):
     reviewed_by: str | None = Field(description="Id of who judged it last")
     reviewed_at: AwareDatetime | None
     review_version: int = Field(description="+1 with every review; the ETag of the event")
+    floor: int | None = Field(description="Where the car stood when it was confirmed; null: not known")
+    door: str | None = Field(description="How its door stood then: `position` of a door; null: not known")
 
 
 class EvidenceBody(BaseModel):

@@ -102,6 +102,8 @@ class EventRow(Base):
     reviewed_by: Mapped[str | None] = mapped_column(String(64))
     reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     review_version: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
+    floor: Mapped[int | None] = mapped_column(Integer())
+    door: Mapped[str | None] = mapped_column(String(16))
 
     __table_args__ = (
         Index("ix_events_started_at_id", "started_at", "id"),

@@ -158,6 +158,7 @@ ENGLISH: Final = {
     "event.pulses": "Holds in a row",
     "event.score": "Highest score",
     "event.zone": "Zone",
+    "event.door": "Door when confirmed",
     "event.model": "Model",
     "event.rules": "Rules",
     "event.software": "Liftguard",

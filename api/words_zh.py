@@ -155,6 +155,7 @@ CHINESE: Final = {
     "event.pulses": "保持次数",
     "event.score": "最高可信度",
     "event.zone": "区域",
+    "event.door": "确认时的门",
     "event.model": "模型",
     "event.rules": "规则",
     "event.software": "Liftguard",

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from gpiozero import DigitalInputDevice
 
 from hardware.inputs import SETTLE_S
-from hardware.relay_gpio import gpio_errors
+from hardware.pins import gpio_errors
 from vision.errors import ConfigError, RelayError
 from vision.types import Clock
 

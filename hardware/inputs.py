@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from gpiozero import DigitalInputDevice
 
-from hardware.relay_gpio import gpio_errors
+from hardware.pins import gpio_errors
 from hardware.values import Inputs
 from vision.errors import ConfigError, RelayError
 from vision.types import Clock

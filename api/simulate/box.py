@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from api.about import version
 from api.book import EventBook, Identity, Sink
-from api.elevator import Elevator, Parts
+from api.elevator import Elevator, Parts, whereabouts
 from api.latency import LatencyWindow
 from api.live import DoorState
 from api.main import build_rules
@@ -140,6 +140,7 @@ class SimulatedBox:
             software_version=version(),
             simulated=True,
         )
+        door = RigDoor(rig)
         parts = Parts(
             settings=self.settings,
             source=self.camera,
@@ -152,8 +153,8 @@ class SimulatedBox:
             slot=slot,
             relay=relay,
             controller=controller,
-            book=EventBook(identity, self.times.utc, self._sink),
-            door=RigDoor(rig),
+            book=EventBook(identity, self.times.utc, self._sink, where=lambda: whereabouts(door)),
+            door=door,
             inputs=inputs,
         )
         self.elevator = Elevator(parts, LatencyWindow(), self.metrics, self.times)

@@ -11,11 +11,12 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from api.book import Sink, Write
+from api.guard import RELEASE_FOR_S
 from api.simulate.box import JumpingClock, SimulatedBox
 from api.simulate.camera import FPS
 from api.simulate.checks import TICK_S, Checks, Judged, Promises, View, totals
 from api.simulate.scene import Actor, Scene
-from api.simulate.schema import Happening, Scenario
+from api.simulate.schema import Happening, Release, Scenario
 from hardware.hold import EventEnded, EventEscalated, EventStarted, FalsePreHold, PhaseChanged, Signal
 from hardware.rig.elevator import SimulatedElevator
 from hardware.rig.state import ElevatorSim
@@ -209,12 +210,11 @@ class Play:
             case "clock":
                 self.wall.jumped_s += value
             case "release":
-                self.release(f"{value.by}: {value.reason}", 30.0)
+                self._release(value)
 
-    def release(self, reason: str, for_s: float) -> None:
-        """A manager lets the door go, from the scenario or from the page."""
-        if self.box.elevator is not None:
-            self.box.elevator.parts.controller.release(reason, for_s)
+    def _release(self, said: Release) -> None:
+        if self.box.elevator is not None:  # as from the page
+            self.box.elevator.release(said.reason, said.by, RELEASE_FOR_S)
 
     def _end(self, how: Any) -> None:
         self.box.end(how, self.now_s)

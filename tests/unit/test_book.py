@@ -168,3 +168,14 @@ def test_what_must_not_be_lost_is_marked_essential() -> None:
     desk.book.signal(PhaseChanged(10.0, Phase.SUSPECT, Phase.HOLDING, "confirmed"))
     desk.book.signal(EventEnded(20.0, "left", 8.0, 1, 10.1))
     assert {w.what for w in desk.writes if w.essential} == {"event", "end of event"}
+
+
+def test_an_event_says_how_the_door_stood_and_where() -> None:
+    store = MemoryStore()
+    identity = Identity("car-1", "car-1/cabin", "m", "0" * 64, "r1", "0.1", simulated=False)
+    book = EventBook(identity, utc, lambda write: write.do(store), where=lambda: ("open", -1))
+    book.signal(started(10.0))
+    assert (store.started[0].door, store.started[0].floor) == ("open", -1)
+    desk = Desk()
+    desk.book.signal(started(10.0))
+    assert (desk.store.started[0].door, desk.store.started[0].floor) == (None, None)

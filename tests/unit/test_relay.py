@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hardware import relay_gpio as relay_module
+from hardware import pins as pins_module
 from hardware.relay import FakeRelay
 from hardware.relay_gpio import GpioRelay, on_raspberry_pi, open_relay, pin_factory
 from vision.errors import ConfigError, RelayError
@@ -73,9 +73,9 @@ def test_a_driver_that_breaks_is_a_relay_error() -> None:
     relay = GpioRelay(4, pin_factory=factory)
     pin: Any = factory.pin(4)
     pin.function = "input"  # somebody else took the pin
-    with pytest.raises(RelayError, match="cannot set the relay on GPIO 4"):
+    with pytest.raises(RelayError, match="cannot set GPIO 4 for the relay"):
         relay.set(True)
-    with pytest.raises(RelayError, match="cannot release"):
+    with pytest.raises(RelayError, match="cannot free GPIO 4 for the relay"):
         relay.close()
 
 
@@ -92,12 +92,12 @@ def test_a_fake_that_fails_keeps_its_level() -> None:
 
 
 def test_auto_means_mock_pins_where_there_is_no_raspberry_pi(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_module, "on_raspberry_pi", lambda: False)
+    monkeypatch.setattr(pins_module, "on_raspberry_pi", lambda: False)
     assert type(pin_factory("auto")).__name__ == "MockFactory"
 
 
 def test_auto_on_a_raspberry_pi_never_falls_back_to_mock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_module, "on_raspberry_pi", lambda: True)
+    monkeypatch.setattr(pins_module, "on_raspberry_pi", lambda: True)
     monkeypatch.setitem(sys.modules, "lgpio", None)  # not installed
     monkeypatch.delitem(sys.modules, "gpiozero.pins.lgpio", raising=False)
     with pytest.raises(RelayError, match="install lgpio"):

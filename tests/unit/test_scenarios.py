@@ -62,6 +62,7 @@ def test_events_reach_the_store_as_guard_writes_them(tmp_path: Path) -> None:
     play(shipped()["e-bike"], sink=lambda write: write.do(store))
     [event] = store.started
     assert (event.class_name, event.simulated, event.model_name) == ("e_bike", True, "scenario")
+    assert (event.door, event.floor) == ("opening", 1)
     assert store.ended[event.id].outcome == "left"
     assert event.started_at.isoformat() == "2026-03-02T00:00:04+00:00", "08:00:04 in Shanghai"
 

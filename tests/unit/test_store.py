@@ -245,3 +245,11 @@ def test_the_models_compile_for_postgresql() -> None:
 
 def test_every_outcome_of_the_hold_can_be_stored() -> None:
     assert set(get_args(HoldOutcome)) <= set(OUTCOMES)
+
+
+def test_door_and_floor_of_an_event_come_out_as_they_went_in(store: Store) -> None:
+    known, unknown = replace(make_event(), floor=-1, door="open"), make_event()
+    for new in (known, unknown):
+        store.start_event(new)
+    found = [store.event(new.id) for new in (known, unknown)]
+    assert [(event.floor, event.door) for event in found if event] == [(-1, "open"), (None, None)]
