@@ -118,7 +118,7 @@ def card(
                 manifest,
                 names,
                 validation,
-                [_check_set(text) for text in check or ()],
+                [check_set(text) for text in check or ()],
                 data=_read_json(data) if data else None,
                 resamples=resamples,
                 rounds=rounds,
@@ -151,7 +151,8 @@ def entry(path: Path, sha256: str, imgsz: int, *, trim: bool) -> str:
     )
 
 
-def _check_set(text: str) -> Any:
+def check_set(text: str) -> Any:
+    """A `models.measure.CheckSet` from ``DIR`` or ``DIR=CLASS``. Raises: ConfigError for an unknown class."""
     from models.measure import CheckSet
 
     path, _, name = text.partition("=")

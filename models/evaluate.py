@@ -88,12 +88,15 @@ class SetReport:
     average_precision: Mapping[str, AveragePrecision]  # per class with true boxes; empty: not asked for
 
 
-def kind_without_e_bike(present: frozenset[int]) -> str:
+def kind_without_e_bike(truth: Labelled) -> str:
     """Which false-hold rate a picture without an e-bike counts in: what most needs to pass goes first."""
+    present = truth.present
     for class_id in (WHEELCHAIR, STROLLER, BICYCLE, PERSON):
         if class_id in present:
             return CLASS_NAMES[class_id] if class_id != PERSON else "person only"
-    return "other" if present else "empty"
+    if present:
+        return "other"
+    return "unrelated" if truth.unrelated else "empty"
 
 
 def match_boxes(found: Detections, truth: Labelled, class_id: int) -> tuple[int, int, int]:
@@ -146,7 +149,7 @@ def evaluate(
             counts = boxes.setdefault(CLASS_NAMES[class_id], [0, 0, 0])
             counts[0], counts[1], counts[2] = counts[0] + matched, counts[1] + ours, counts[2] + true
         if E_BIKE not in truth.present:
-            entry = holds.setdefault(kind_without_e_bike(truth.present), [0, 0])
+            entry = holds.setdefault(kind_without_e_bike(truth), [0, 0])
             entry[0] += E_BIKE in called
             entry[1] += 1
     return SetReport(

@@ -119,3 +119,13 @@ def float_tail(model: Any) -> list[str]:
         seen[node.name] = None
         waiting.extend(node.input)
     return list(seen)
+
+
+def first_convolutions(model: Any) -> list[str]:
+    """Names of the convolutions that take the picture itself.
+
+    Kept in float: three channels are too few for the 8-bit kernels to gain anything (the whole model is no
+    slower), and their rounding is what every later layer sees.
+    """
+    inputs = {i.name for i in model.graph.input}
+    return [node.name for node in model.graph.node if node.op_type == "Conv" and node.input[0] in inputs]

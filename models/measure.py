@@ -109,7 +109,7 @@ def measure_model(
     confs = entry.operating_confs
     boxes, scored = boxes_of(unmade), score(seen)
     fits, after = fit_all(boxes), cross_validated(boxes)
-    chosen = choose(scored)
+    strict, shown = choose(scored), choose(scored, shown=True)
     return {
         "name": entry.name,
         "file": entry.file,
@@ -145,7 +145,8 @@ def measure_model(
         },
         "threshold": {
             "limits": dict(LIMITS),
-            "lowest_within_limits": None if chosen is None else chosen.conf,
+            "lowest_within_limits": None if strict is None else strict.conf,
+            "lowest_not_shown_above": None if shown is None else shown.conf,
             "sweep": [
                 {
                     "conf": p.conf,

@@ -24,6 +24,8 @@ from vision.errors import ConfigError
 from vision.types import CLASS_NAMES, E_BIKE, Image
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+UNRELATED: Final = "negative"
+"""What `datasets.build` calls its set of pictures of arbitrary things."""
 JUDGED: Final = "judged.jsonl"
 """The file that makes a folder an export of judged events."""
 
@@ -37,6 +39,7 @@ class Labelled:
     class_id: NDArray[np.int64]  # (N,)
     present: frozenset[int]  # classes that the picture holds, boxes or not
     size_wh: tuple[int, int]
+    unrelated: bool = False  # of arbitrary things, not from where the camera will look
     boxed: bool = True  # whether the boxes are all there; False: only `present` is known
 
 
@@ -87,7 +90,8 @@ def read_set(folder: Path, expect: int | None = None) -> Iterator[tuple[Labelled
         centre, half = rows[:, 1:3], rows[:, 3:5] / 2
         xyxy = (np.concatenate([centre - half, centre + half], axis=1) * [w, h, w, h]).astype(np.float32)
         present = frozenset(int(c) for c in class_id) | (frozenset() if expect is None else {expect})
-        yield Labelled(path, xyxy, class_id, present, (w, h), boxed=expect is None), image
+        unrelated = folder.name == UNRELATED
+        yield Labelled(path, xyxy, class_id, present, (w, h), unrelated, boxed=expect is None), image
 
 
 def check_class_order(folder: Path) -> None:

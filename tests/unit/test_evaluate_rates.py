@@ -88,7 +88,14 @@ def test_more_hits_than_tries_is_an_error() -> None:
     ],
 )
 def test_what_most_needs_to_pass_names_the_rate(present: set[int], kind: str) -> None:
-    assert kind_without_e_bike(frozenset(present)) == kind
+    truth, _ = picture(*((class_id, (0, 0, 9, 9)) for class_id in sorted(present)))
+    assert kind_without_e_bike(truth) == kind
+
+
+def test_pictures_of_arbitrary_things_count_on_their_own(tmp_path: Path) -> None:
+    write_set(tmp_path / "negative", "")
+    ((truth, _),) = read_set(tmp_path / "negative")
+    assert kind_without_e_bike(truth) == "unrelated"
 
 
 def test_two_detections_cannot_match_one_box() -> None:
@@ -160,9 +167,19 @@ def test_the_operating_point_is_the_lowest_within_the_limits() -> None:
     scored += [Scored("wheelchair", 0.41)] + [Scored("wheelchair", 0.1)] * 50
     best = choose(scored)
     assert best is not None
-    assert best.conf == pytest.approx(0.45)
-    assert (best.recall.hits, best.recall.tries) == (1, 2)
+    assert best.conf == pytest.approx(0.42)
+    assert (best.recall.hits, best.recall.tries) == (2, 2)
     assert operating_point(scored, 0.4).false_hold["wheelchair"].hits == 1
+
+
+def test_a_limit_may_be_broken_by_no_more_than_chance() -> None:
+    scored = [Scored("wheelchair", 0.41)] + [Scored("wheelchair", 0.1)] * 77
+    best = choose(scored, shown=True)
+    assert best is not None
+    assert best.conf == pytest.approx(0.11)  # 1 of 78 is no proof of more than 1 %, 78 of 78 is
+    many = choose(scored + [Scored("wheelchair", 0.35)] * 3, shown=True)
+    assert many is not None
+    assert many.conf == pytest.approx(0.36)
 
 
 def test_no_operating_point_is_said_so() -> None:
