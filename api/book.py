@@ -61,6 +61,7 @@ class EventWrites(Protocol):
     def put_trouble(self, trouble: CameraTrouble) -> None: ...  # noqa: D102
     def see_trouble(self, trouble_id: str, at: datetime) -> None: ...  # noqa: D102
     def end_trouble(self, trouble_id: str, at: datetime, end: TroubleEnd) -> None: ...  # noqa: D102
+    def fail_unfilmed(self, elevator_id: str, reason: str) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

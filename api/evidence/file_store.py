@@ -43,24 +43,39 @@ class FileStore(StoreBase):
             self._put(session, file, at or utc_now())
 
     def fail_unfinished(self, reason: str) -> int:
-        """Say of every file that a crash left unfinished, or not even begun, that there is none.
+        """Say of every file that a crash left unfinished that there is none.
 
-        Call it before the first event of a run, after `api.store.Store.close_interrupted`. What can be saved
-        is told afterwards, by whoever finds it. Returns: how many.
+        Call it before the first event of a run. What can be saved is told afterwards, by whoever finds it.
+        Returns: how many.
         """
         rows, now = EvidenceFileRow, utc_now()
-        newest = select(EventRow).order_by(EventRow.started_at.desc(), EventRow.id.desc()).limit(LOOKED_AT)
         with self._writing("report unfinished clips") as session:
             found = [file_of(row) for row in session.scalars(select(rows).where(rows.state == "writing"))]
-            lost = [replace(file, state="failed", reason=reason) for file in found]
-            for event in session.scalars(newest):
+            for file in found:
+                self._put(session, replace(file, state="failed", reason=reason), now)
+        return len(found)
+
+    def fail_unfilmed(self, elevator_id: str, reason: str) -> int:
+        """Say of every interrupted event without a clip that there is none: a crash came before it was begun.
+
+        Call it when all that could be saved has been told. It asks the latest events only. Returns: how many.
+        """
+        rows, events, now = EvidenceFileRow, EventRow, utc_now()
+        newest = (
+            select(events)
+            .where(events.elevator_id == elevator_id)
+            .order_by(events.started_at.desc(), events.id.desc())
+            .limit(LOOKED_AT)
+        )
+        count = 0
+        with self._writing("report missing clips") as session:
+            for event in session.scalars(newest).all():
                 filmed = select(rows.id).where(rows.event_id == event.id, rows.kind == "clip").limit(1)
                 if event.outcome == "interrupted" and session.scalars(filmed).first() is None:
-                    piece = Piece(event.id, event.elevator_id, "clip", 0, str(uuid7()), event.started_at)
-                    lost.append(piece.file("failed", reason=reason))
-            for file in lost:
-                self._put(session, file, now)
-        return len(lost)
+                    piece = Piece(event.id, elevator_id, "clip", 0, str(uuid7()), event.started_at)
+                    self._put(session, piece.file("failed", reason=reason), now)
+                    count += 1
+        return count
 
     def files(self, event_id: str) -> tuple[EvidenceFile, ...]:
         """The files of an event by kind and segment, at most 1000; also those that failed or were evicted."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import av
 
+from api.book import EventWrites, Write
 from api.evidence.desk import Desk
 from api.evidence.files import FileState
 from api.evidence.naming import Piece, parse_part
@@ -17,6 +18,7 @@ from vision.clips.fragments import NOTHING, cut_to_whole
 log = logging.getLogger(__name__)
 
 NOT_FINISHED: Final = "guard ended (power, crash) before it was finished"
+NOT_BEGUN: Final = "guard ended (power, crash) before it was begun"
 CRASHED: Final = "guard ended while it was being written (power, crash); it plays up to there"
 CRASHED_EARLY: Final = "guard ended (power, crash) before the first second of it was written"
 
@@ -68,7 +70,7 @@ def duration_of(path: Path) -> float:
 def recover(desk: Desk) -> int:
     """Repair or report what a crash left unfinished. Returns: how many files. Raises nothing.
 
-    Called before anything new is written.
+    Called before anything new is written. In the end every event has a clip or the reason why not.
     """
     try:
         found = sorted(desk.parts.iterdir()) if desk.parts.is_dir() else []
@@ -86,13 +88,20 @@ def recover(desk: Desk) -> int:
             continue
         count += 1
         if path.suffix == ".todo":
+            desk.tell(piece.file("writing"))
             desk.convert(desk, piece)
             continue
         if piece.kind == "clip":
             salvage(desk, piece, path, None)
         else:
             _salvage_picture(desk, piece, path)
+    elevator_id = desk.elevator_id
+    desk.sink(Write("missing clips", lambda store: _fail_unfilmed(store, elevator_id)))
     return count
+
+
+def _fail_unfilmed(store: EventWrites, elevator_id: str) -> None:
+    store.fail_unfilmed(elevator_id, NOT_BEGUN)
 
 
 def _salvage_picture(desk: Desk, piece: Piece, part: Path) -> None:
