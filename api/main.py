@@ -337,6 +337,7 @@ def build_elevator(
         simulated=simulated,
     )
     studio = build_studio(settings, elevator, recorder, converter, times)
+    metrics.clips.watch(elevator.id, studio.ring)
     source = build_source(elevator, studio.on_packet)
     inputs = with_schedule(elevator, build_inputs(elevator, times.clock), times.wall)
     slot = PresenceSlot()

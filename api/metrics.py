@@ -7,6 +7,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from api.evidence.clip_metrics import ClipMetrics
 from api.evidence.metrics import EvidenceMetrics
 from api.live import GuardState
 from hardware.hold import EventEnded, EventStarted, FalsePreHold, Phase, Signal
@@ -55,6 +56,7 @@ class GuardMetrics:
             "writes_lost", "Writes that the store did not take and that were given up", ()
         )
         self.evidence = EvidenceMetrics(self.registry)
+        self.clips = ClipMetrics(self.registry)
         self._store_ok = self._gauge("store_ok", "1 while events can be stored", ())
 
     def looked(self, elevator_id: str, seen: Observation, stages_s: Mapping[str, float]) -> None:

@@ -8,13 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from api.evidence.clip_metrics import ClipMetrics
 from api.evidence.maker import BUSY, NOTES_MAX, STOPPED, ClipMaker
 from api.records import new_event_id
 from tests.support.desk import Filmed
 from tests.support.fakes import FakeClock
 from tests.support.packets import film, numbers_in
 from tests.support.waiting import eventually
+from vision.clips.ring import PacketRing
 
 
 def test_it_films_from_begin_to_end(tmp_path: Path) -> None:
@@ -77,3 +80,15 @@ def test_a_disk_that_hangs_costs_the_clips_and_nobody_waits(
     maker.stop()
     assert {f.state for f in made.files} <= {"stored", "failed"}
     assert all(f.reason or f.state == "stored" for f in made.files)
+
+
+def test_the_ring_is_seen_in_the_metrics() -> None:
+    registry = CollectorRegistry()
+    ring = PacketRing(5.0, 3_000)
+    ClipMetrics(registry).watch("car-1", ring)
+    for packet in film(100):
+        ring.put(packet)
+    assert registry.get_sample_value("liftguard_clip_ring_bytes", {"elevator": "car-1"}) == ring.n_bytes
+    dropped = registry.get_sample_value("liftguard_clip_packets_dropped", {"elevator": "car-1"})
+    assert dropped == ring.dropped
+    assert ring.dropped > 0
