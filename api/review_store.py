@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from api.change_store import note_change
 from api.event_search import EventSearch
 from api.event_words import event_words
 from api.records import Event, Review
@@ -75,6 +76,7 @@ def _apply(session: Session, row: EventRow, change: Change, by: str, at: datetim
     row.note, row.labels, row.locked = after.note, list(after.labels), after.locked
     row.reviewed_by, row.reviewed_at = by, at
     row.review_version += 1
+    note_change(session, "event.reviewed", at, row.elevator_id, row.id)
     if (after.note, after.labels) != (before.note, before.labels):
         session.execute(delete(EventWordRow).where(EventWordRow.event_id == row.id))
         for word in sorted(event_words(after.note, after.labels)):

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from api.cameras.store import TroubleStore
+from api.change_store import ChangeStore, note_change
 from api.event_search import MAX_PAGE, EventFilter
 from api.evidence.retention_store import RetentionStore
 from api.records import (
@@ -36,7 +37,7 @@ __all__ = ["MAX_PAGE", "EventFilter", "Store", "new_event_id"]
 MAX_EVIDENCE: Final = 5000  # rows given back for one event: over 8 minutes at 10 frames per second
 
 
-class Store(ReviewStore, RetentionStore, TroubleStore):
+class Store(ReviewStore, RetentionStore, TroubleStore, ChangeStore):
     """Events and what belongs to them. Safe to use from several threads and several processes.
 
     Args: see `StoreBase`. Reading events is in `api.event_search`, reviews in `api.review_store`, evidence
@@ -50,6 +51,7 @@ class Store(ReviewStore, RetentionStore, TroubleStore):
         with self._writing("store an event") as session:
             if session.get(EventRow, new.id) is None:
                 session.add(EventRow(**asdict(new), last_seen_at=new.started_at, hold_s=0.0, pulses=0))
+                note_change(session, "event.started", new.started_at, new.elevator_id, new.id)
 
     def add_evidence(self, event_id: str, rows: Iterable[Evidence]) -> None:
         """Add what frames said of an event, in one transaction."""
@@ -82,6 +84,7 @@ class Store(ReviewStore, RetentionStore, TroubleStore):
         with self._writing("escalate an event") as session:
             row = self._row(session, event_id)
             row.escalated_at = row.escalated_at or at
+            note_change(session, "event.escalated", at, row.elevator_id, event_id)
 
     def end_event(self, event_id: str, end: EventEnd) -> None:
         """Close an event."""
@@ -90,6 +93,7 @@ class Store(ReviewStore, RetentionStore, TroubleStore):
             row.ended_at, row.last_seen_at, row.outcome = end.ended_at, end.last_seen_at, end.outcome
             row.hold_s, row.pulses, row.score = end.hold_s, end.pulses, end.score
             row.duration_s = (end.ended_at - row.started_at).total_seconds()
+            note_change(session, "event.ended", end.ended_at, row.elevator_id, event_id)
 
     def close_interrupted(self) -> int:
         """End every open event with outcome "interrupted" at the time it was last seen. Returns: how many.
@@ -103,12 +107,24 @@ class Store(ReviewStore, RetentionStore, TroubleStore):
             for row in rows:
                 row.ended_at, row.outcome = row.last_seen_at, outcome
                 row.duration_s = (row.last_seen_at - row.started_at).total_seconds()
+                note_change(session, "event.ended", row.last_seen_at, row.elevator_id, row.id)
             return len(rows)
 
     def add_phase_change(self, change: PhaseChange) -> None:
         """Store one step of the hold machine. A reason longer than the column is cut."""
         with self._writing("store a phase change") as session:
-            session.add(PhaseChangeRow(**(asdict(change) | {"reason": change.reason[:600]})))
+            reason = change.reason[:600]
+            session.add(PhaseChangeRow(**(asdict(change) | {"reason": reason})))
+            note_change(
+                session,
+                "phase",
+                change.at,
+                change.elevator_id,
+                change.event_id,
+                before=change.before,
+                after=change.after,
+                reason=reason,
+            )
 
     def add_pre_hold(self, pre_hold: PreHold) -> None:
         """Store a false pre-hold."""
@@ -119,6 +135,7 @@ class Store(ReviewStore, RetentionStore, TroubleStore):
         """Store that guard runs, or still runs."""
         with self._writing("note that guard runs") as session:
             session.merge(GuardRunRow(**asdict(run)))
+        self.forget_changes(run.alive_at)
 
     def add_door_action(self, action: DoorAction) -> None:
         """Store what a person did to a door."""

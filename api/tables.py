@@ -217,3 +217,20 @@ class DoorActionRow(Base):
         Index("ix_door_actions_event_id", "event_id"),
         Index("ix_door_actions_elevator_id_at", "elevator_id", "at"),
     )
+
+
+class ChangeRow(Base):
+    """One thing that changed, in the order in which it was stored."""
+
+    __tablename__ = "changes"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    kind: Mapped[str] = mapped_column(String(24))
+    elevator_id: Mapped[str] = mapped_column(String(64))
+    event_id: Mapped[str | None] = mapped_column(String(36))
+    before: Mapped[str | None] = mapped_column(String(16))  # phases, of a change of phase
+    after: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(600))
+
+    __table_args__ = (Index("ix_changes_at", "at"), {"sqlite_autoincrement": True})

@@ -28,6 +28,7 @@ from api import (
     routes_review,
     routes_settings,
     routes_storage,
+    routes_stream,
 )
 from api.accounts.gate import Gate
 from api.accounts.routes import router as accounts_router
@@ -134,6 +135,7 @@ def create_app(
         routes_evidence,
         routes_review,
         routes_storage,
+        routes_stream,
         routes_health,
         routes_live,
         routes_settings,

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from api.accounts.audit import Audit
 from api.accounts.service import Accounts
 from api.accounts.who import Actor
+from api.change_feed import ChangeFeed
 from api.evidence.serve import EvidenceDesk
 from api.live import ElevatorState, GuardState
 from api.problems import ProblemError
@@ -70,10 +71,14 @@ class Parts:
     max_streams: int = 32
     pictures: Viewers = field(init=False)
     streams: Viewers = field(init=False)
+    listeners: Viewers = field(init=False)
+    feed: ChangeFeed = field(init=False)
 
     def __post_init__(self) -> None:
         self.pictures = Viewers("pictures", self.max_pictures, self.metrics)
         self.streams = Viewers("state", self.max_streams, self.metrics)
+        self.listeners = Viewers("changes", self.max_streams, self.metrics)
+        self.feed = ChangeFeed(self.store)
 
     @property
     def audit(self) -> Audit:
