@@ -6,10 +6,12 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
-from api.event_words import Term, after_prefix, id_range, label_word, terms
+from api.event_words import id_range, label_word, terms
 from api.records import Cursor, Event, EventPage
 from api.store_base import StoreBase
 from api.tables import EventRow, EventWordRow
@@ -63,9 +65,8 @@ class EventSearch(StoreBase):
         newer = cursor is not None and cursor.newer
         with self._reading("list events") as session:
             query = _page(session, wanted, cursor)
-            order = (EventRow.started_at, EventRow.id)
-            query = query.order_by(*(order if newer else (column.desc() for column in order)))
-            found = [event_of(row) for row in session.scalars(query.limit(limit + 1))]
+            rows = () if query is None else session.scalars(query.limit(limit + 1))
+            found = [event_of(row) for row in rows]
         more = len(found) > limit
         page = found[:limit]
         if newer:
@@ -91,77 +92,117 @@ def event_of(row: EventRow) -> Event:
     return replace(event, labels=tuple(row.labels))
 
 
-def _page(session: Session, wanted: EventFilter, cursor: Cursor | None) -> Select[EventRow]:
-    query = select(EventRow).where(*_plain(wanted))
+def _page(session: Session, wanted: EventFilter, cursor: Cursor | None) -> Select[EventRow] | None:
+    """The question, in order. None: nothing can be found."""
+    only = _best_column(session, wanted)
+    at, id_ = _walked(EventRow.started_at, "started_at", only), EventRow.id
+    query = select(EventRow).where(*_plain(wanted, only))
+    asked = [] if wanted.label is None else [label_word(wanted.label)]
     if wanted.text is not None and (ids := id_range(wanted.text)) is not None:
         query = query.where(EventRow.id >= ids[0], EventRow.id < ids[1])
-        asked: list[Term] = []
     else:
-        asked = list(terms(wanted.text or ""))
-    if wanted.label is not None:
-        asked.append(Term(label_word(wanted.label)))
-    for term in _rarest_first(session, asked):
-        word = aliased(EventWordRow)
-        query = query.where(
-            exists().where(
-                word.event_id == EventRow.id, word.started_at == EventRow.started_at, _is(word, term)
+        asked += terms(wanted.text or "")
+    if asked:
+        counts = {word: _count(session, EventWordRow.word == word) for word in asked}
+        rarest = min(asked, key=counts.__getitem__)
+        if counts[rarest] == 0:
+            return None
+        if counts[rarest] < FEW:
+            few = select(EventWordRow.event_id).where(EventWordRow.word == rarest)
+            query = query.where(EventRow.id.in_(few))
+        else:  # the index of words has them in order of time
+            query = query.join(EventWordRow, EventWordRow.event_id == EventRow.id)
+            query = query.where(EventWordRow.word == rarest)
+            at, id_ = EventWordRow.started_at, EventWordRow.event_id
+            query = query.where(*_between(at, wanted))
+        for word in set(asked) - {rarest}:
+            other = aliased(EventWordRow)
+            query = query.where(
+                exists().where(
+                    other.word == word, other.started_at == EventRow.started_at, other.event_id == EventRow.id
+                )
             )
-        )
+    newer = cursor is not None and cursor.newer
     if cursor is not None:
-        at, id_ = cursor.started_at, cursor.id
-        if cursor.newer:
-            beyond = and_(EventRow.started_at == at, EventRow.id > id_)
-            query = query.where(EventRow.started_at >= at, or_(EventRow.started_at > at, beyond))
-        else:
-            beyond = and_(EventRow.started_at == at, EventRow.id < id_)
-            query = query.where(EventRow.started_at <= at, or_(EventRow.started_at < at, beyond))
-    return query
+        beyond = id_ > cursor.id if newer else id_ < cursor.id
+        later = at > cursor.started_at if newer else at < cursor.started_at
+        bound = at >= cursor.started_at if newer else at <= cursor.started_at
+        query = query.where(bound, or_(later, and_(at == cursor.started_at, beyond)))
+    return query.order_by(at, id_) if newer else query.order_by(at.desc(), id_.desc())
 
 
-def _plain(wanted: EventFilter) -> list[ColumnElement[bool]]:
-    """The conditions on the columns of events themselves."""
-    found: list[ColumnElement[bool]] = []
-    if wanted.since is not None:
-        found.append(EventRow.started_at >= wanted.since)
-    if wanted.until is not None:
-        found.append(EventRow.started_at < wanted.until)
-    if wanted.elevator_id is not None:
-        found.append(EventRow.elevator_id == wanted.elevator_id)
+def _plain(wanted: EventFilter, only: str | None) -> list[ColumnElement[bool]]:
+    """The conditions on the columns of events themselves; the index of column ``only`` is to be walked."""
+
+    def of(name: str) -> Any:
+        return _walked(getattr(EventRow, name), name, only)
+
+    found = _between(of("started_at"), wanted)
+    for name in ("elevator_id", "class_name"):
+        if (value := getattr(wanted, name)) is not None:
+            found.append(of(name) == value)
     if wanted.elevators is not None:
-        found.append(EventRow.elevator_id.in_(sorted(wanted.elevators)))
-    if wanted.class_name is not None:
-        found.append(EventRow.class_name == wanted.class_name)
-    if wanted.outcome is not None:
-        is_open = wanted.outcome == "open"
-        found.append(EventRow.ended_at.is_(None) if is_open else EventRow.outcome == wanted.outcome)
+        found.append(of("elevator_id").in_(sorted(wanted.elevators)))
+    if wanted.outcome == "open":
+        found.append(of("ended_at").is_(None))
+    elif wanted.outcome is not None:
+        found.append(of("outcome") == wanted.outcome)
     if wanted.min_duration_s is not None:
-        found.append(EventRow.duration_s >= wanted.min_duration_s)
+        found.append(of("duration_s") >= wanted.min_duration_s)
     if wanted.max_duration_s is not None:
-        found.append(EventRow.duration_s <= wanted.max_duration_s)
+        found.append(of("duration_s") <= wanted.max_duration_s)
     if wanted.verdict is not None:
         none = wanted.verdict == "none"
-        found.append(EventRow.verdict.is_(None) if none else EventRow.verdict == wanted.verdict)
+        found.append(of("verdict").is_(None) if none else of("verdict") == wanted.verdict)
     if wanted.locked is not None:
-        found.append(EventRow.locked.is_(wanted.locked))
+        found.append(of("locked").is_(wanted.locked))
     return found
 
 
-def _is(word: Any, term: Term) -> ColumnElement[bool]:
-    if not term.prefix:
-        return and_(word.word == term.word)
-    return and_(word.word >= term.word, word.word < after_prefix(term.word))
+def _walked(column: Any, name: str, only: str | None) -> Any:
+    """``column``, or on SQLite ``+column``, which no index is used for (sqlite.org/optoverview.html)."""
+    if only is None or name == only or (name == "started_at" and only != "duration_s"):
+        return column
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
-FEW: Final = 2_000
+def _between(at: Any, wanted: EventFilter) -> list[ColumnElement[bool]]:
+    found = [] if wanted.since is None else [at >= wanted.since]
+    return found if wanted.until is None else [*found, at < wanted.until]
 
 
-def _rarest_first(session: Session, asked: list[Term]) -> list[Term]:
-    """The order in which to look: a word that few events have leads to few events."""
-    if len(asked) < 2:
-        return asked
+FEW: Final = 3_000
+"""So many events are looked at one by one and sorted in a few milliseconds."""
 
-    def count(term: Term) -> int:
-        some = select(EventWordRow.event_id).where(_is(EventWordRow, term)).limit(FEW).subquery()
-        return session.scalar(select(func.count()).select_from(some)) or 0
 
-    return sorted(asked, key=count)
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    """How many rows there are, counted up to `FEW` only."""
+    some = select(literal(1)).where(*conditions).limit(FEW).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _best_column(session: Session, wanted: EventFilter) -> str | None:
+    """The column whose index leads to few events; the others' are then not to be used. None: any may be.
+
+    For SQLite, whose planner knows no more than averages. PostgreSQL keeps statistics of values.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return None
+    between = _between(EventRow.started_at, wanted)
+    counts: dict[str, int] = {}
+    for name in ("elevator_id", "class_name", "outcome", "verdict", "locked"):
+        value = getattr(wanted, name)
+        if value is not None and value not in ("none", "open"):
+            counts[name] = _count(session, getattr(EventRow, name) == value, *between)
+    duration = EventRow.duration_s
+    lengths = [] if wanted.min_duration_s is None else [duration >= wanted.min_duration_s]
+    lengths += [] if wanted.max_duration_s is None else [duration <= wanted.max_duration_s]
+    if lengths:
+        counts["duration_s"] = _count(session, *lengths)
+    few = [name for name, count in counts.items() if count < FEW]
+    if few:
+        return min(few, key=counts.__getitem__)
+    if not lengths or wanted.outcome == "open":
+        return None
+    # Many are of that length: walking them in order of length would mean to sort them all.
+    return next((name for name in counts if name != "duration_s"), "started_at")

@@ -2,7 +2,8 @@
 
 A small inverted index of our own instead of SQLite's FTS5 and PostgreSQL's tsvector: it is the same on both,
 gives its finds in order of time without sorting, and finds Chinese words of two characters, which trigrams
-and the built-in parsers do not.
+and the built-in parsers do not. The beginnings of a word are entries of their own, so that looking for one is
+looking for a word.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 WORD_MAX: Final = 64  # characters, as the column of the table; a longer word is cut
-WORDS_MAX: Final = 500  # different words of one event; a note has at most 2000 characters
+WORDS_MAX: Final = 3000  # entries of one event: all of a note of 2000 characters, at the least its beginning
 PREFIX_MIN: Final = 3  # a word asked for finds longer ones from this length on
+PREFIX_MAX: Final = 16  # the longest beginning that is found; a longer word only as a whole
 TERMS_MAX: Final = 12  # words of one question
 
 # Han, kana and hangul are written without spaces between words: pairs of characters stand for words.
@@ -23,14 +24,6 @@ _UNSPACED: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-
 _RUN: Final = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _IS_UNSPACED: Final = re.compile(rf"[{_UNSPACED}]")
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f-]{0,27})?")
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A word that must be there; ``prefix``: one that begins with it will do."""
-
-    word: str
-    prefix: bool = False
 
 
 def fold(text: str) -> str:
@@ -53,16 +46,16 @@ def event_words(note: str, labels: Iterable[str]) -> frozenset[str]:
     return frozenset(list(found)[:WORDS_MAX])
 
 
-def terms(text: str) -> tuple[Term, ...]:
-    """What must be there to be found by ``text``; empty if there is no word in it. At most `TERMS_MAX`."""
-    found: dict[Term, None] = {}
+def terms(text: str) -> tuple[str, ...]:
+    """The words that must be there to be found by ``text``, at most `TERMS_MAX`; empty: no word is in it."""
+    found: dict[str, None] = {}
     for run in _RUN.findall(fold(text)):
         if not _IS_UNSPACED.match(run):
-            found[Term(run[:WORD_MAX], prefix=len(run) >= PREFIX_MIN)] = None
+            found[run[:WORD_MAX]] = None
         elif len(run) == 1:
-            found[Term(run)] = None
+            found[run] = None
         else:
-            found.update(dict.fromkeys(Term(pair) for pair in _pairs(run)))
+            found.update(dict.fromkeys(_pairs(run)))
     return tuple(found)[:TERMS_MAX]
 
 
@@ -77,17 +70,13 @@ def id_range(text: str) -> tuple[str, str] | None:
     return start, start + "g"  # sorts after every hex digit and dash, in any collation of ASCII
 
 
-def after_prefix(word: str) -> str:
-    """The end (exclusive) of the range of words that begin with ``word``, in order of code points."""
-    return word[:-1] + chr(ord(word[-1]) + 1)
-
-
 def _words(text: str) -> Iterator[str]:
     for run in _RUN.findall(fold(text)):
         if _IS_UNSPACED.match(run):
             yield from run
             yield from _pairs(run)
         else:
+            yield from (run[:n] for n in range(PREFIX_MIN, min(len(run), PREFIX_MAX + 1)))
             yield run[:WORD_MAX]
 
 
