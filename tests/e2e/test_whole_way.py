@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
@@ -103,6 +105,25 @@ def check_event(whole: Whole) -> dict[str, Any]:
     return detail
 
 
+def check_files(whole: Whole, event: dict[str, Any]) -> None:
+    """The event's clip begins before it, shows all of it and plays; its pictures are there."""
+
+    def files() -> dict[str, dict[str, Any]]:
+        found = whole.get(f"/api/v1/events/{event['id']}/files")["files"]
+        return {file["kind"]: file for file in found}
+
+    eventually(lambda: all(f["state"] == "stored" for f in files().values()), LATE_S, files)
+    found = files()
+    assert set(found) == {"clip", "snapshot", "snapshot_boxes", "thumbnail"}
+    began = datetime.fromisoformat(event["started_at"]) - datetime.fromisoformat(found["clip"]["started_at"])
+    assert 3 <= began.total_seconds() <= 8, "5 s before the event, back to a key frame"
+    (path,) = (whole.folder / "var" / "evidence").rglob("*-clip-0.mp4")
+    with av.open(str(path)) as clip:
+        shown = [frame.time or 0.0 for frame in clip.decode(video=0)]
+    assert shown[-1] >= began.total_seconds() + event["hold_s"]
+    assert len(shown) >= 0.9 * 10 * shown[-1], "ten pictures a second"
+
+
 def check_relay(changes: list[tuple[str, bool, str, str]]) -> None:
     """Energised exactly while suspecting or holding, the door open meanwhile, never a protective stop."""
     for phase, energised, door, _ in changes:
@@ -147,7 +168,7 @@ def test_both_processes_hold_the_door_store_the_event_and_show_it(tmp_path: Path
         eventually(lambda: whole.elevator()["camera"]["frames"] >= TRUTH["frames"] - 20, LATE_S, whole.said)
         changes = watch.stop()
         state = whole.elevator()
-        check_event(whole)
+        check_files(whole, check_event(whole))
         assert complaints == []
     check_relay(changes)
     assert state["false_pre_holds"] <= 1

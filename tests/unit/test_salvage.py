@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from api.evidence.salvage import CRASHED, CRASHED_EARLY, NOT_FINISHED, recover
+from api.evidence.salvage import CRASHED, CRASHED_EARLY, NOT_BEGUN, NOT_FINISHED, recover
+from api.main import StoreOpener
 from api.records import new_event_id
+from api.times import WallTime
 from tests.support.desk import Filmed, utc
+from tests.support.filming_child import desk_in, new_event, settings_in
 from tests.support.packets import film, numbers_in
 from vision.clips.files import make_folder, write_whole
 
@@ -83,3 +86,19 @@ def test_what_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
     (made.desk.parts / "notes.txt").write_text("mine")
     assert recover(made.desk) == 0
     assert made.left_over == ["notes.txt"]
+
+
+def test_an_event_whose_clip_was_not_even_begun_says_so(tmp_path: Path) -> None:
+    settings, times = settings_in(tmp_path), WallTime()
+    store = StoreOpener(settings)()
+    lost, filmed = new_event(times), new_event(times)
+    store.start_event(lost)
+    store.start_event(filmed)
+    store.put_file(desk_in(settings, times, lambda _: None).piece(filmed.id, "clip", 0, 0.0).file("writing"))
+    store.close()
+    again = StoreOpener(settings)()  # marks the events as interrupted
+    recover(desk_in(settings, times, lambda write: write.do(again)))
+    recover(desk_in(settings, times, lambda write: write.do(again)))  # saying it twice adds nothing
+    assert [(f.state, f.reason) for f in again.files(lost.id)] == [("failed", NOT_BEGUN)]
+    assert [(f.state, f.reason) for f in again.files(filmed.id)] == [("failed", NOT_FINISHED)]
+    again.close()

@@ -325,3 +325,19 @@ def test_sideways_recordings_are_turned_upright(tmp_path: Path) -> None:
     assert source.read(GENEROUS_S) is not None
     assert source.status().size_wh == (48, 64)
     source.close()
+
+
+def test_a_packet_carries_the_time_at_which_its_picture_is_shown(clip: Path) -> None:
+    packets: list[EncodedPacket] = []
+    source = open_source(str(clip), on_packet=packets.append)
+    frames = []
+    deadline_s = time.monotonic() + GENEROUS_S
+    while source.status().state != "ended" and time.monotonic() < deadline_s:
+        frame = source.read(0.1)
+        frames += [frame] if frame else []
+    source.close()
+    assert len(packets) == 20, "though the decoder runs ahead"
+    shown = {number_of(frame.image): frame.t_s for frame in frames}
+    assert shown
+    for number, t_s in shown.items():
+        assert packets[number].t_s == t_s
