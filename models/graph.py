@@ -12,6 +12,9 @@ BINS: Final = 16
 """Distances per box side in YOLOv8's head (ultralytics/nn/modules/head.py, ``reg_max``)."""
 _SIDES: Final = 4
 
+EARLY: Final = ("/model.0/", "/model.1/", "/model.2/")
+"""Ultralytics' names of the layers at a half and a quarter of the input's resolution (yolov8.yaml)."""
+
 _LOGIT_LIMIT: Final = 40.0
 """exp(40) is 2e17 and 64 of them still fit a float32; trained logits stay below 20."""
 
@@ -121,11 +124,17 @@ def float_tail(model: Any) -> list[str]:
     return list(seen)
 
 
-def first_convolutions(model: Any) -> list[str]:
-    """Names of the convolutions that take the picture itself.
+def early_nodes(model: Any) -> list[str]:
+    """Names of the nodes of the first three layers (``/model.0/`` to ``/model.2/``), and of any convolution
+    that takes the picture itself.
 
-    Kept in float: three channels are too few for the 8-bit kernels to gain anything (the whole model is no
-    slower), and their rounding is what every later layer sees.
+    Kept in float: their rounding is what every later layer sees. On ceiling frames, quantising them moved the
+    log-odds of a vehicle by -0.31 on average (0.72 root mean square), leaving them by -0.01 (0.35), for 5 %
+    more processor time of the whole model (YOLOv8n at 416 x 256).
     """
     inputs = {i.name for i in model.graph.input}
-    return [node.name for node in model.graph.node if node.op_type == "Conv" and node.input[0] in inputs]
+    return [
+        node.name
+        for node in model.graph.node
+        if node.name.startswith(EARLY) or (node.op_type == "Conv" and node.input[0] in inputs)
+    ]

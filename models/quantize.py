@@ -9,7 +9,8 @@ What was tried is in models/runs.md. What it came to:
   full-range weights overflow (onnxruntime.ai, "Quantize ONNX models", "When and why do I need to try U8U8").
   One file then gives the same answer on every processor.
 - Not only convolutions: their neighbours too, so that tensors stay 8-bit between them. Everything behind the
-  head's last convolutions stays float (`models.graph.float_tail`), and so does the very first convolution.
+  head's last convolutions stays float (`models.graph.float_tail`), and so do the first
+  three layers (`models.graph.early_nodes`), where rounding costs most.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.graph import first_convolutions, float_tail
+from models.graph import early_nodes, float_tail
 from models.sets import load_picture, picture_paths
 from vision.errors import ConfigError, LiftguardError
 from vision.geometry import letterbox, trimmed
@@ -71,7 +72,7 @@ def quantise(
             reduce_range=True,
             activation_type=tools.QuantType.QUInt8,
             weight_type=tools.QuantType.QInt8,
-            nodes_to_exclude=float_tail(model) + first_convolutions(model),
+            nodes_to_exclude=float_tail(model) + early_nodes(model),
             calibrate_method=tools.CalibrationMethod.MinMax,
         )
         quantised = onnx.load(str(made))

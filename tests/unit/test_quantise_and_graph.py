@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from models import quantize
 from models.detector import OnnxDetector
 from models.export import check_same
-from models.graph import BINS, faster_box_distances, first_convolutions, float_tail
+from models.graph import BINS, early_nodes, faster_box_distances, float_tail
 from tests.support.tiny_onnx import entry_for, write_model
 from vision.errors import ConfigError, LiftguardError, ModelError
 from vision.types import CLASS_NAMES
@@ -104,8 +104,11 @@ def test_the_float_tail_ends_at_the_last_convolutions() -> None:
     assert float_tail(conv_model()) == ["score"]
 
 
-def test_the_first_convolutions_are_those_of_the_picture() -> None:
-    assert first_convolutions(conv_model()) == ["one"]
+def test_early_nodes_are_the_picture_s_convolutions_and_the_first_layers() -> None:
+    model = conv_model()
+    assert early_nodes(model) == ["one"]
+    model.graph.node[3].name = "/model.2/cv1/conv/Conv"
+    assert early_nodes(model) == ["one", "/model.2/cv1/conv/Conv"]
 
 
 @pytest.fixture
