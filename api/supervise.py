@@ -147,7 +147,7 @@ def supervise(settings: Settings, config: Path | None, overrides: Mapping[str, A
             [sys.executable, "-m", "api", name],
             env=env,
             start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  this process has one thread
+            preexec_fn=end_with_parent,  # noqa: PLW1509  this process has one thread
         )
 
     stop = threading.Event()
@@ -166,7 +166,7 @@ def supervise(settings: Settings, config: Path | None, overrides: Mapping[str, A
     return code or 0
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end the child when this process is killed: no guard is left that nobody watches.
 
     prctl(2), PR_SET_PDEATHSIG = 1; guard takes SIGTERM as "let every door go and end".

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from api.simulate.box import MODEL
 from api.simulate.camera import SIZE_WH
 from api.simulate.play import Emit, Play
 from api.simulate.schema import Scenario
-from api.supervise import child_environment
+from api.supervise import child_environment, end_with_parent
 
 SPEED: Final = (0.1, 20.0)
 PAUSE_S: Final = 0.02  # between two looks at the clock
@@ -98,10 +99,13 @@ def play_live(
         settings = load_settings(env={}, overrides=chosen)
         check_port(settings.web.host, settings.web.port)
         make_private(settings.data_dir)
-        live = LiveBox(scenario, settings, emit)
-        web = _start_web(Path(folder), chosen)
-        sys.stderr.write(f"The page is at http://{settings.web.host}:{settings.web.port}\n")
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
+        web = _start_web(Path(folder), chosen)  # first: this process has one thread so far
+        live = None
         try:
+            live = LiveBox(scenario, settings, emit)
+            sys.stderr.write(f"The page is at http://{settings.web.host}:{settings.web.port}\n")
             _run(live, speed)
             ok = live.play.finish()
             if stay:
@@ -111,8 +115,14 @@ def play_live(
                     time.sleep(PAUSE_S)
             return 0 if ok else 1
         finally:
-            live.close()
+            if live is not None:
+                live.close()
             _end(web)
+
+
+def _stop(number: int, frame: object) -> None:  # noqa: ARG001  as `signal.signal` wants it
+    """End in order, as after Ctrl-C: web and the folder do not stay behind."""
+    raise KeyboardInterrupt
 
 
 def _run(live: LiveBox, speed: float) -> None:
@@ -133,7 +143,12 @@ def _start_web(folder: Path, overrides: Mapping[str, Any]) -> subprocess.Popen[b
     config.touch()  # no settings file of this machine decides
     kept = {key: value for key, value in os.environ.items() if not key.startswith("LIFTGUARD_")}
     env = child_environment(config, {"log_level": "warning", **overrides}, kept)
-    return subprocess.Popen([sys.executable, "-m", "api", "web"], env=env, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "api", "web"],
+        env=env,
+        start_new_session=True,
+        preexec_fn=end_with_parent,  # noqa: PLW1509  this process has one thread
+    )
 
 
 def _end(web: subprocess.Popen[bytes]) -> None:

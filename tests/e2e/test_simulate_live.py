@@ -108,7 +108,7 @@ def test_the_page_shows_door_phases_and_events_and_the_code_says_how_it_went(
     assert not list(folder.glob("liftguard-*")), "its folder is removed"
 
 
-def test_a_manager_lets_the_door_go_on_the_page(simulated: Simulated) -> None:
+def test_a_manager_lets_the_door_go_on_the_page(simulated: Simulated, folder: Path) -> None:
     eventually(simulated.answers, START_S, simulated.said)
 
     def holding() -> bool:
@@ -126,5 +126,9 @@ def test_a_manager_lets_the_door_go_on_the_page(simulated: Simulated) -> None:
         START_S,
         simulated.said,
     )
-    simulated.process.send_signal(signal.SIGINT)
-    assert simulated.process.wait(30) == 130
+    web = list(children_of(simulated.process.pid).values())
+    simulated.process.send_signal(signal.SIGTERM)
+    assert simulated.process.wait(60) == 130
+    assert web
+    assert not any(Path(f"/proc/{pid}").exists() for pid in web), "nothing stays behind"
+    assert not list(folder.glob("liftguard-*"))
