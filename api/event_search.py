@@ -102,26 +102,21 @@ def _page(session: Session, wanted: EventFilter, cursor: Cursor | None) -> Selec
         query = query.where(EventRow.id >= ids[0], EventRow.id < ids[1])
     else:
         asked += terms(wanted.text or "")
-    if asked:
-        counts = {word: _count(session, EventWordRow.word == word) for word in asked}
-        rarest = min(asked, key=counts.__getitem__)
-        if counts[rarest] == 0:
-            return None
-        if counts[rarest] < FEW:
-            few = select(EventWordRow.event_id).where(EventWordRow.word == rarest)
-            query = query.where(EventRow.id.in_(few))
-        else:  # the index of words has them in order of time
-            query = query.join(EventWordRow, EventWordRow.event_id == EventRow.id)
-            query = query.where(EventWordRow.word == rarest)
-            at, id_ = EventWordRow.started_at, EventWordRow.event_id
-            query = query.where(*_between(at, wanted))
-        for word in set(asked) - {rarest}:
-            other = aliased(EventWordRow)
-            query = query.where(
-                exists().where(
-                    other.word == word, other.started_at == EventRow.started_at, other.event_id == EventRow.id
-                )
-            )
+    counts = {word: _count(session, EventWordRow.word == word) for word in asked}
+    if 0 in counts.values():
+        return None
+    rarest = min(asked, key=counts.__getitem__, default=None)
+    if rarest is not None and only is not None and counts[rarest] >= FEW:
+        rarest = None  # the column leads to fewer
+    if rarest is not None:  # the index of words has them in order of time
+        query = query.join(EventWordRow, EventWordRow.event_id == EventRow.id)
+        query = query.where(EventWordRow.word == rarest)
+        at, id_ = EventWordRow.started_at, EventWordRow.event_id
+        query = query.where(*_between(at, wanted))
+    for word in sorted(set(asked) - {rarest}):
+        other = aliased(EventWordRow)
+        same = (other.started_at == EventRow.started_at, other.event_id == EventRow.id)
+        query = query.where(exists().where(other.word == word, *same))
     newer = cursor is not None and cursor.newer
     if cursor is not None:
         beyond = id_ > cursor.id if newer else id_ < cursor.id
@@ -171,8 +166,8 @@ def _between(at: Any, wanted: EventFilter) -> list[ColumnElement[bool]]:
     return found if wanted.until is None else [*found, at < wanted.until]
 
 
-FEW: Final = 3_000
-"""So many events are looked at one by one and sorted in a few milliseconds."""
+FEW: Final = 6_000
+"""So many events are looked at one by one in some milliseconds."""
 
 
 def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
