@@ -115,7 +115,7 @@ def _page(session: Session, wanted: EventFilter, cursor: Cursor | None) -> Selec
         query = query.where(*_between(at, wanted))
     for word in sorted(set(asked) - {rarest}):
         other = aliased(EventWordRow)
-        same = (other.started_at == EventRow.started_at, other.event_id == EventRow.id)
+        same = (other.started_at == at, other.event_id == id_)  # as the leading word has them
         query = query.where(exists().where(other.word == word, *same))
     newer = cursor is not None and cursor.newer
     if cursor is not None:

@@ -177,12 +177,9 @@ def measure(store: Store) -> list[Answer]:
                 store.search(wanted, 50, cursor)
                 took_ms.append((time.perf_counter() - start) * 1000)
                 cpu_ms.append((time.thread_time() - cpu) * 1000)
-        p50, p95 = np.percentile(np.array(took_ms), (50, 95))
-        found.append(
-            Answer(
-                question, len(page.events), round(float(p50), 2), round(float(p95), 2), round(max(took_ms), 2)
-            )
-        )
+        p50, p95 = (round(float(ms), 2) for ms in np.percentile(np.array(took_ms), (50, 95)))
+        best, cpu = round(min(took_ms), 2), round(float(np.median(cpu_ms)), 2)
+        found.append(Answer(question, len(page.events), p50, p95, best, cpu))
         print(f"{found[-1]}", file=sys.stderr)
     return found
 
@@ -212,8 +209,8 @@ def report(count: int, answers: dict[str, list[Answer]]) -> str:
         "",
         f"`python -m benchmarks.search`: pages of 50 through `Store.search`, {REPEATS} times each from the "
         "newest end, its second page, the middle, and backwards from the middle. Milliseconds: "
-        f"median / 95th percentile / best, and the processor time of the calling thread (with SQLite that is all "
-        f"of the work). Limit for the 95th percentile: {LIMIT_MS:g} ms.",
+        "median / 95th percentile / best; processor time of the calling thread (with SQLite that is all of "
+        f"the work). Limit for the 95th percentile: {LIMIT_MS:g} ms.",
         f"Machine: {where['machine']}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.0f} at the end, "
         f"commit {where['commit']}.",
         "",
