@@ -105,9 +105,10 @@ class Store(ReviewStore, RetentionStore, TroubleStore, ChangeStore):
         with self._writing("close interrupted events") as session:
             rows = session.scalars(select(EventRow).where(EventRow.ended_at.is_(None))).all()
             for row in rows:
-                row.ended_at, row.outcome = row.last_seen_at, outcome
-                row.duration_s = (row.last_seen_at - row.started_at).total_seconds()
-                note_change(session, "event.ended", row.last_seen_at, row.elevator_id, row.id)
+                # A vehicle may have been seen last in a frame that was captured just before it was confirmed.
+                row.ended_at, row.outcome = max(row.last_seen_at, row.started_at), outcome
+                row.duration_s = (row.ended_at - row.started_at).total_seconds()
+                note_change(session, "event.ended", row.ended_at, row.elevator_id, row.id)
             return len(rows)
 
     def add_phase_change(self, change: PhaseChange) -> None:

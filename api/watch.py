@@ -117,9 +117,9 @@ class Watch:
         """Whether systemd is told that guard is alive. Asked only while every loop ticks.
 
         A relay that fails with an error is a fault of its elevator alone: its door is let go, its charge pump
-        A relay that fails with an error is a fault of its elevator alone: its door is let go, its charge pump
-        door of the box, too. Only when all of them fail, for longer than any board takes to come back, is
-        there nothing to lose by starting anew.
+        gets no edges, health says so, and every tick tries again. Ending guard for it would let every other
+        door of the box go as well. Only when all of them fail, for longer than any board takes to come back,
+        is there nothing to lose by starting anew.
         """
         if any(state.healthy for state in states.values()):
             self._failing_since_s = None

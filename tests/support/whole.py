@@ -91,6 +91,18 @@ class Whole:
                 os.kill(pid, signal.SIGKILL)
             raise
 
+    def set(self, env: Mapping[str, str]) -> None:
+        """Change settings before the start."""
+        self._env |= env
+
+    def supervisor(self) -> int:
+        """Process id of the command itself."""
+        return self._process.pid
+
+    def reaped(self) -> None:
+        """Wait until the command, killed from outside, is gone."""
+        self._process.wait(30)
+
     def said(self) -> str:
         """All that it has printed."""
         return self.log.read_text("utf-8", errors="replace")
