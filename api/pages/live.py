@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from api.accounts.who import Actor, Right, needs
+from api.event_search import EventFilter
 from api.pages.shell import Lang, render
 from api.records import Event
 from api.web_parts import Parts, parts_of
@@ -20,21 +21,21 @@ MayLook = Annotated[Actor, Depends(needs(Right.SEE_LIVE))]
 MaySeeEvents = Annotated[Actor, Depends(needs(Right.SEE_EVENTS))]
 
 
-def _latest(parts: Parts) -> tuple[Event, ...] | None:
+def _latest(parts: Parts, actor: Actor) -> tuple[Event, ...] | None:
     """None: the store fails; the page says so instead of failing too."""
     try:
-        return parts.store.events(SHOWN).events
+        return parts.store.search(EventFilter(elevators=actor.where(Right.SEE_EVENTS)), SHOWN).events
     except StorageError:
         return None
 
 
 @router.get("/", response_class=HTMLResponse)
-def page(request: Request, _actor: MayLook, lang: Lang = None) -> HTMLResponse:
+def page(request: Request, actor: MayLook, lang: Lang = None) -> HTMLResponse:
     """The live page."""
-    return render(request, "live.html", lang, {"events": _latest(parts_of(request))})
+    return render(request, "live.html", lang, {"events": _latest(parts_of(request), actor)})
 
 
 @router.get("/fragments/events", response_class=HTMLResponse)
-def events_fragment(request: Request, _actor: MaySeeEvents, lang: Lang = None) -> HTMLResponse:
+def events_fragment(request: Request, actor: MaySeeEvents, lang: Lang = None) -> HTMLResponse:
     """The latest events as the page shows them, to be put in place by the page itself."""
-    return render(request, "events.html", lang, {"events": _latest(parts_of(request))})
+    return render(request, "events.html", lang, {"events": _latest(parts_of(request), actor)})
