@@ -143,6 +143,6 @@ async def test_13_1_4_any_other_authorization_is_nobody(
     visitor: Visitor, accounts: Accounts, header: str, status: int
 ) -> None:
     add_user(accounts, "ann", Grant("viewer"))
-    sent = {"authorization": header.encode("latin-1")}
+    sent = {b"authorization": header.encode("latin-1")}
     assert (await visitor.http.get("/", headers=sent)).status_code == status
     assert (await visitor.http.get("/api/v1/events", headers=sent)).status_code == 401
