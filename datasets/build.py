@@ -30,7 +30,7 @@ from datasets.split import is_val, split
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR
 
 VIEWS: Mapping[str, float] = {
-    "emoped": 1.0, "ebike_pedal": 2.0, "bicycle": 2.0, "kick_scooter": 4.0, "stroller": 3.0, "street": 0.7,
+    "emoped": 1.3, "ebike_pedal": 2.0, "bicycle": 2.0, "kick_scooter": 4.0, "stroller": 3.0, "street": 0.7,
     "wheelchair": 0.5, "coco": 1.0, "rider": 1.0, "negative": 0.7,
 }  # fmt: skip
 """Views per training picture (a fraction keeps that share of the pictures)."""
@@ -40,7 +40,7 @@ CCTV_VIEWS = {True: 16, False: 6}
 """Views per ceiling frame with and without an e-bike: they are the only real in-domain pictures."""
 PASTED: Mapping[int, int] = {E_BIKE: 90, STROLLER: 60, WHEELCHAIR: 50, BICYCLE: 50, KICK_SCOOTER: 10}
 """Composites on ceiling frames per class of side-view cut-out."""
-PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 280, STROLLER: 120, BICYCLE: 90, KICK_SCOOTER: 20}
+PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 420, STROLLER: 180, BICYCLE: 130, KICK_SCOOTER: 30}
 """Composites on pictures of people and rooms taken at eye level, as a landing camera or a phone sees it."""
 CEILING_REAL = 600
 """Scenes of real e-bikes cut out of ceiling frames, laid into other cabins and rooms."""
