@@ -278,6 +278,7 @@ def run_web(settings: Settings) -> int:
     from api.accounts.service import Accounts
     from api.accounts.setup_code import print_code
     from api.notices.build import build_notices
+    from api.privacy.blurrer import HeadBlurrer
     from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
     from api.web_link import WebLink
 
@@ -293,6 +294,8 @@ def run_web(settings: Settings) -> int:
     web = settings.web
     accounts = Accounts(store, rules_of(settings), oidc=Oidc(web.oidc) if web.oidc else None)
     link = WebLink(web_run_dir(settings))
+    quietly = settings.detector.model_copy(update={"threads": 1})  # beside guard, which needs the cores
+    one_thread = settings.model_copy(update={"detector": quietly})
     app = create_app(
         store,
         link,
@@ -301,6 +304,7 @@ def run_web(settings: Settings) -> int:
         settings=settings,
         evidence_dir=settings.evidence_dir,
         accounts=accounts,
+        blurrer=HeadBlurrer(settings.data_dir / "blurred", lambda: build_detector(one_thread)),
         background=build_notices(settings, store, link, version()),
     )
     log.info("the page is at %s", web.address)

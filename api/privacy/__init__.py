@@ -1,0 +1,1 @@
+"""Copies of evidence in which nobody can be recognised."""
