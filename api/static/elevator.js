@@ -5,6 +5,7 @@ import { duration } from "./times.js";
 import { firstWord, t } from "./words.js";
 
 const HELD = new Set(["SUSPECT", "HOLDING", "PAUSED"]);
+const LATE_S = 0.5; // a live picture may be this much behind
 const LEAF = 46; // width of a door leaf in the drawing
 
 export class Card {
@@ -16,7 +17,9 @@ export class Card {
     place.append(this.root);
     this.picture = new Picture(this.find(".picture"), id);
     this.sentence = null;
+    this.mayRelease = place.dataset.mayRelease === "yes";
     this.release();
+    this.find(".rearm-now").addEventListener("click", () => this.rearm());
     this.ticking = setInterval(() => this.tick(), 500);
   }
 
@@ -48,6 +51,7 @@ export class Card {
     // Guard's own clock on both sides of the difference: the browser's may be wrong.
     this.phaseAge = (Date.parse(at) - Date.parse(e.phase_since)) / 1000;
     this.heard = performance.now();
+    this.picture.heard(at);
     this.root.dataset.phase = e.phase;
     this.say(".name", e.name);
     this.say(".kind", t(`kind.${e.kind}`));
@@ -68,7 +72,8 @@ export class Card {
     this.find(".voice-trouble").title = e.voice_detail;
     this.camera(e.camera);
     this.say(".counts", t("counts", { events: e.events, false: e.false_pre_holds }));
-    const held = HELD.has(e.phase) && e.kind === "B";
+    const held = HELD.has(e.phase) && e.kind === "B" && this.mayRelease;
+    this.find(".rearm").hidden = !this.mayRelease || e.released_for_s === null || e.released_for_s === undefined;
     this.find(".release").hidden = !held;
     if (!held) this.open(false);
   }
@@ -77,6 +82,14 @@ export class Card {
     if (!this.state || this.root.dataset.reachable === "no") return;
     const age = this.phaseAge + (performance.now() - this.heard) / 1000;
     this.say(".since", t("since", { time: duration(age) }));
+    const left = (this.state.released_for_s ?? 0) - (performance.now() - this.heard) / 1000;
+    this.say(".released-left", t("live.released", { n: Math.max(0, Math.ceil(left)) }));
+    const behind = this.picture.behind();
+    this.find(".behind").hidden = behind === null;
+    if (behind !== null) {
+      this.say(".behind", t("live.behind", { s: behind.toFixed(1) }));
+      this.find(".behind").dataset.late = behind > LATE_S ? "yes" : "no";
+    }
   }
 
   door(door) {
@@ -142,6 +155,20 @@ export class Card {
       event.preventDefault();
       this.send(form);
     });
+  }
+
+  async rearm() {
+    try {
+      const answer = await fetch(`/api/v1/elevators/${this.id}/rearm`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ reason: t("live.rearm.reason") }),
+      });
+      const body = await answer.json();
+      this.say(".release-said", answer.ok ? t("live.rearmed") : t("release.failed", { why: body.detail }));
+    } catch {
+      this.say(".release-said", t("release.failed", { why: t("page.off") }));
+    }
   }
 
   async send(form) {

@@ -39,12 +39,29 @@ function showState(state) {
   }
   const worst = state.elevators.find((e) => e.phase === "HOLDING" || e.phase === "PAUSED");
   document.title = worst ? `● ${worst.name} · ${t(`short.${worst.phase}`)}` : t("title");
+  showSummary(state.elevators);
   showLatency(state);
   const key = state.elevators.map((e) => `${e.id} ${e.open_event_id} ${e.events} ${e.phase}`).join();
   if (key !== eventsKey) {
     eventsKey = key;
     loadEvents();
   }
+}
+
+/** Many elevators: one line says how they are, the grid gets smaller cards, what is held comes first. */
+function showSummary(elevators) {
+  const many = elevators.length > 2;
+  $("elevators").dataset.many = many ? "yes" : "no";
+  $("summary").hidden = !many;
+  if (!many) return;
+  const held = elevators.filter((e) => ["SUSPECT", "HOLDING", "PAUSED"].includes(e.phase));
+  const apart = elevators.filter((e) => e.phase === "INHIBITED");
+  const trouble = elevators.filter((e) => e.phase === "BLIND" || !e.relay_ok);
+  const watching = elevators.length - new Set([...held, ...apart, ...trouble]).size;
+  const parts = [["held", held.length], ["trouble", trouble.length], ["apart", apart.length], ["watching", watching]];
+  const text = parts.filter(([, n]) => n).map(([what, n]) => t(`live.${what}`, { n })).join(" · ");
+  if ($("summary").textContent !== text) $("summary").textContent = text;
+  $("summary").dataset.held = held.length ? "yes" : "no";
 }
 
 function showLatency(state) {

@@ -20,6 +20,8 @@ export class Picture {
     this.next = null;
     this.shown = "";
     this.busy = false;
+    this.offset = Infinity; // smallest difference seen between this clock and guard's: clocks, and the way here
+    this.age = null;
     this.end = new AbortController();
     document.addEventListener("visibilitychange", () => this.#look(), { signal: this.end.signal });
     this.checking = setInterval(() => this.#check(), 500);
@@ -54,6 +56,7 @@ export class Picture {
       } else if (info) {
         this.wait = 1000;
         this.busy = false;
+        this.#time(info);
         this.#show(info, data);
         info = null;
       }
@@ -66,6 +69,23 @@ export class Picture {
       this.wait = Math.min(this.wait * 2, 10000);
     };
     this.socket = socket;
+  }
+
+  /**
+   * How far the picture that is shown is behind the camera, in seconds. The clocks of guard and browser may
+   * differ, so this is against guard's newest word: `heard` is called with the time on each state it sends.
+   */
+  behind() {
+    return performance.now() - this.last < STALE_MS ? this.age : null;
+  }
+
+  heard(at) {
+    this.offset = Math.min(this.offset, Date.now() - Date.parse(at));
+  }
+
+  #time(info) {
+    if (this.offset === Infinity) return;
+    this.age = Math.max(0, Date.now() - Date.parse(info.at) - this.offset) / 1000;
   }
 
   /** Decode and draw; while one is being decoded only the newest of the others is kept. */

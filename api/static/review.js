@@ -13,6 +13,8 @@ const verdicts = new Verdicts();
 const lang = page.dataset.lang;
 let player = null;
 let buttons = null;
+let opening = Promise.resolve(); // the event that is on its way
+let latest = 0;
 let last = null; // the box that was picked last, for picking a range
 
 const items = () => [...list.querySelectorAll(".item")];
@@ -38,13 +40,20 @@ function ready(id) {
 }
 
 /** Show an event beside the list. `push`: a step in the browser's history, so that Back closes it on a phone. */
-async function open(id, push = true) {
+function open(id, push = true) {
+  buttons = null; // until the new one is there, a key must not judge the old one
+  opening = show(id, push, (latest += 1));
+  return opening;
+}
+
+async function show(id, push, number) {
   const item = items().find((one) => one.dataset.event === id);
   mark(id);
   item?.scrollIntoView({ block: "nearest" });
   try {
     const answer = await fetch(`/fragments/review/${id}?lang=${lang}`);
     const html = await answer.text();
+    if (number !== latest) return; // another was asked for meanwhile
     if (!answer.ok && answer.status !== 404) throw new Error(answer.statusText);
     detail.innerHTML = html; // from our own server; the policy lets no script in it run
     detail.scrollTop = 0;
@@ -140,7 +149,7 @@ addEventListener("keydown", (event) => {
   else if (key === "?") keys.showModal();
   else if (key === "Escape" && page.dataset.open === "yes") history.state?.event ? history.back() : close();
   else if (key === " " && !event.target.matches("button, a, summary, video, input")) player?.toggle();
-  else if (SAY[key] && buttons) buttons.say(SAY[key]);
+  else if (SAY[key]) opening.then(() => buttons?.say(SAY[key]));
   else if (!buttons?.digit(key)) return;
   event.preventDefault();
 });
@@ -149,3 +158,8 @@ localTimes(list);
 const opened = detail.querySelector("article")?.dataset.event;
 if (opened) ready(opened);
 else if (matchMedia("(min-width: 56rem)").matches && items()[0]) open(items()[0].dataset.event, false).then(() => (page.dataset.open = "no"));
+
+// What changes while the page is open: new events are offered, verdicts of others are shown.
+const changes = new EventSource("/api/v1/stream");
+changes.addEventListener("event.started", () => ($(".fresh-events .button").hidden = false));
+changes.addEventListener("event.reviewed", ({ data }) => verdicts.show(JSON.parse(data)));

@@ -81,6 +81,7 @@ class FakeGuard:
     changes: dict[str, Any] = field(default_factory=dict)
     crowd: bool = False
     second: bool = False  # another elevator, car-2
+    more: int = 0  # further elevators, car-3 and so on
     events: int = 0
     event: NewEvent | None = None
 
@@ -167,9 +168,29 @@ class FakeGuard:
                 **{"door": door, **self.changes},
             )
             others = [make_elevator(id="car-2", name="Elevator 2", phase_since=now)] if self.second else []
+            for n in range(3, 3 + self.more):
+                phase = (Phase.IDLE, Phase.IDLE, Phase.HOLDING, Phase.IDLE, Phase.BLIND, Phase.INHIBITED)[
+                    n % 6
+                ]
+                others.append(
+                    make_elevator(
+                        id=f"car-{n}",
+                        name=f"Elevator {n}",
+                        phase=phase,
+                        phase_since=now,
+                        energised=phase is Phase.HOLDING,
+                        inhibit_reason="fire" if phase is Phase.INHIBITED else None,
+                    )
+                )
             self.link.publish_state(make_state(elevator, *others, at=now))
             if seq % 10 == 1:
                 self.link.publish_metrics("# TYPE liftguard_test gauge\nliftguard_test 1\n")
+            for n in range(2, 3 + self.more):
+                if self.link.frames_wanted(f"car-{n}"):
+                    plain = LiveFrameInfo(
+                        elevator_id=f"car-{n}", seq=seq, at=now, size_wh=SIZE, phase=Phase.IDLE, boxes=()
+                    )
+                    self.link.publish_frame(plain, picture(False, seq))
             if self.camera == "live" and self.link.frames_wanted("car-1"):
                 bike = LiveBox(track_id=1, class_name="e_bike", score=0.97, blocked=True, xyxy=E_BIKE)
                 boxes = ((bike,) if self.bike else ()) + (CROWD if self.crowd else ())

@@ -1,0 +1,4 @@
+import { localTimes } from "./times.js";
+
+localTimes(document);
+document.body.addEventListener("htmx:afterSwap", () => localTimes(document));
