@@ -69,6 +69,11 @@ class _App(FastAPI):
         if "Problem" not in known:
             problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             known |= problem.pop("$defs") | {"Problem": problem}
+            for item in schema["paths"].values():
+                for method, operation in item.items():
+                    if method in {"post", "put", "patch", "delete"}:  # what `api.protect` may answer
+                        for status in (403, 411, 413, 415):
+                            operation["responses"].setdefault(str(status), problems.responses()[422])
         return schema
 
 
