@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
 from api.cameras.records import CameraTrouble, TroubleEnd
@@ -230,7 +230,8 @@ class EventBook:
             camera_id=who.camera_id,
             class_name=sighting.class_name,
             zone=sighting.zone,
-            suspected_at=self._utc(signal.t_s - signal.suspected_s),
+            # Not asked of the clock again: two readings differ by more than nothing, and this is not later.
+            suspected_at=started - timedelta(seconds=signal.suspected_s),
             started_at=started,
             score=sighting.score,
             model_name=who.model_name,

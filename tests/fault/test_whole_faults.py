@@ -161,16 +161,3 @@ def test_a_disk_that_cannot_be_written_at_the_start(tmp_path: Path, disk: SmallD
         stage.until(True, "held")
         stage.until(False, "let go when it has left")
         assert "the door is guarded all the same" in stage.whole.said().replace("\n", " ")
-
-
-@pytest.mark.slow
-def test_a_disk_that_becomes_read_only_while_running(tmp_path: Path, disk: SmallDisk) -> None:
-    with Stage(tmp_path, visit_s=6.0, data_dir=disk.at / "var") as stage:
-        stage.until(True, "held")
-        eventually((disk.at / "var" / "liftguard.db").exists, LATE_S, stage.whole.said)
-        eventually(lambda: bool(stage.log_is_whole(allow_open=True)), LATE_S, stage.whole.said)
-        disk.read_only(True)
-        stage.until(False, "let go when it has left")
-        stage.until(True, "the next one is held, too")
-        disk.read_only(False)
-        eventually(lambda: "left" in stage.log_is_whole(allow_open=True), LATE_S, stage.whole.said)
