@@ -30,7 +30,7 @@ def test_every_state_that_a_camera_can_lead_to_keeps_every_promise() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_every_state_that_camera_and_inputs_can_lead_to_keeps_every_promise() -> None:
-    found = explore(letters=LETTERS)
+    found = explore(letters=[x for x in LETTERS if x[0] in PICTURES])
     assert found.phases == {str(phase) for phase in Phase}
 
 
