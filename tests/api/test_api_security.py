@@ -106,7 +106,7 @@ async def test_every_answer_carries_the_protecting_headers(client: httpx.AsyncCl
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
 
 
 async def test_pages_have_no_inline_code_and_no_foreign_address(

@@ -106,7 +106,7 @@ async def test_8_2_1_and_14_4_what_is_ones_own_is_not_kept_by_caches(
         assert headers["cache-control"] == "no-store", path
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["x-frame-options"] == "DENY"
         assert "strict-transport-security" not in headers, "only under TLS"
         assert "server" not in headers
