@@ -212,27 +212,3 @@ def cutouts(data: Path) -> Iterator[Cutout]:
         cutout = cut_out(image, mask, class_id, group) if mask is not None else None
         if cutout is not None:
             yield cutout
-
-
-def frame_cutouts(frames: list[Sample]) -> Iterator[Cutout]:
-    """The real e-bikes of ceiling frames, cut out roughly (GrabCut inside the box, soft edge).
-
-    Whoever stands over the e-bike comes along: that is how they look in an elevator.
-    """
-    for sample in frames:
-        image, boxes = fit(sample.image, sample.boxes, 300)
-        h, w = image.shape[:2]
-        for box in boxes:
-            x1, y1, x2, y2 = (round(v) for v in (box.x1, box.y1, box.x2, box.y2))
-            if box.class_id != E_BIKE or min(x2 - x1, y2 - y1) < 40 or (x2 - x1) * (y2 - y1) > 0.6 * w * h:
-                continue
-            mask = np.zeros((h, w), np.uint8)
-            model = (np.zeros((1, 65)), np.zeros((1, 65)))
-            cv2.grabCut(image, mask, (x1, y1, x2 - x1, y2 - y1), *model, 3, cv2.GC_INIT_WITH_RECT)
-            alpha = np.where((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
-            alpha = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)).astype(np.uint8)
-            alpha = largest_part(cv2.dilate(alpha, np.ones((5, 5), np.uint8)).astype(np.uint8))
-            alpha = cv2.GaussianBlur(alpha, (7, 7), 0).astype(np.uint8)
-            cutout = cut_out(image, alpha, E_BIKE, sample.source)
-            if cutout is not None:
-                yield cutout

@@ -197,7 +197,7 @@ def _anneal_every_batch(settings: TrainSettings, clock: Callable[[], float] = ti
     return on_train_batch_start
 
 
-def _short_memory(decay: float) -> Any:
+def short_memory(decay: float) -> Any:
     """A trainer callback for the running mean of the weights.
 
     Ultralytics' own mean is made for 100,000 steps: after a few hundred it hardly averages at all.
@@ -210,7 +210,7 @@ def _short_memory(decay: float) -> Any:
     return on_train_start
 
 
-def _save_every(minutes: float, clock: Callable[[], float] = time.monotonic) -> Any:
+def save_every(minutes: float, clock: Callable[[], float] = time.monotonic) -> Any:
     """A trainer callback that writes last.pt in mid-epoch: on a shared machine an epoch may take an hour."""
     saved_s = clock()
 
@@ -271,8 +271,8 @@ def train(settings: TrainSettings) -> Path:
     }  # fmt: skip
     trainer = trainer_class(overrides=arguments)
     trainer.add_callback("on_train_batch_start", _anneal_every_batch(settings))
-    trainer.add_callback("on_train_start", _short_memory(settings.ema))
-    trainer.add_callback("on_train_batch_end", _save_every(settings.save_minutes))
+    trainer.add_callback("on_train_start", short_memory(settings.ema))
+    trainer.add_callback("on_train_batch_end", save_every(settings.save_minutes))
     trainer.train()
     return settings.out
 

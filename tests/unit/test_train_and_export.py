@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from models import export as export_module
 from models import soup as soup_module
 from models import train as train_module
-from models.train import COCO_ROWS, TrainSettings, head_rows, rate_share
+from models.train import COCO_ROWS, TrainSettings, head_rows, rate_share, save_every, short_memory
 from vision.errors import ConfigError, LiftguardError
 from vision.types import CLASS_NAMES
 
@@ -40,6 +42,44 @@ def no_train_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_train_extra")
+@dataclass
+class RunningMean:
+    """Stands in for the trainer's running mean of the weights."""
+
+    decay: Callable[[int], float] = lambda _steps: 0.0
+
+
+@dataclass
+class Trainer:
+    """Stands in for the trainer: counts how often it was told to save."""
+
+    ema: RunningMean | None = field(default_factory=RunningMean)
+    saved: int = 0
+
+    def save_model(self) -> None:
+        self.saved += 1
+
+
+def test_weights_are_saved_in_mid_epoch_as_often_as_asked() -> None:
+    now_s, trainer = 0.0, Trainer()
+    callback = save_every(5.0, lambda: now_s)
+    for minute in range(1, 21):
+        now_s = minute * 60.0
+        callback(trainer)
+    assert trainer.saved == 4
+
+
+def test_the_running_mean_starts_short_and_stays_below_its_decay() -> None:
+    trainer = Trainer()
+    short_memory(0.98)(trainer)
+    assert trainer.ema is not None
+    decays = [trainer.ema.decay(steps) for steps in (0, 1, 10, 100, 10_000)]
+    assert decays == sorted(decays)
+    assert decays[0] == 0.0
+    assert decays[-1] == 0.98
+    short_memory(0.98)(Trainer(ema=None))
+
+
 def test_training_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(LiftguardError, match="missing extra train"):
         train_module.train(TrainSettings(tmp_path / "a.pt", tmp_path / "data.yaml", tmp_path / "run"))
