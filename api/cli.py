@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from api import cli_bench, cli_commission, cli_evidence, cli_model, cli_simulate, cli_users
+from api import cli_bench, cli_commission, cli_dataset, cli_evidence, cli_model, cli_simulate, cli_users
 from vision.errors import LiftguardError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(cli_model.app, name="model")
 app.add_typer(cli_users.app, name="user")
 app.add_typer(cli_evidence.app, name="evidence")
+app.add_typer(cli_dataset.app, name="dataset")
 app.command()(cli_commission.commission)
 app.command()(cli_simulate.simulate)
 app.command(

@@ -1,0 +1,1 @@
+"""What people judged, made into pictures that the next model learns from."""
