@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.feedback.choose import choose, usable
@@ -42,6 +42,7 @@ def test_a_day_of_an_elevator_is_in_one_set_whatever_else_there_is(
 
 
 @given(share=st.floats(0.1, 0.5))
+@settings(max_examples=10)
 def test_about_the_asked_share_of_days_is_kept(share: float) -> None:
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     days = [split_of("car-1", begin + timedelta(days=day), share) for day in range(2000)]
