@@ -2,7 +2,7 @@
 
 ``python -m models.quantize liftguard-n.onnx liftguard-n-int8.onnx TRAIN_FOLDER --imgsz 416``
 
-What was tried is in models/runs.md. What it came to:
+What was tried, with figures, is in models/quantize.md. What it came to:
 - 8-bit activations, signed 8-bit weights with a scale per output channel, ranges by plain minimum and
   maximum. Percentiles and entropy were no better and take longer.
 - Weights use 7 of their 8 bits (``reduce_range``): without VNNI, x86 adds pairs of products in 16 bits, which
