@@ -14,8 +14,8 @@ from rich.table import Table
 
 from vision.errors import ConfigError
 
-ALL: Final = ("latency", "idle", "throughput", "end_to_end")
-"""What `all` runs, quickest first."""
+ALL: Final = ("accuracy", "latency", "idle", "throughput", "end_to_end")
+"""What `all` runs, quickest first. `endurance` and `false_holds` take hours: they are run by name."""
 _NOT_RUN: Final = frozenset({"__init__", "report", "machine"})
 
 

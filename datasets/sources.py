@@ -184,20 +184,25 @@ READERS: Mapping[str, Callable[[Path, Teacher], Iterator[Sample]]] = {
 """Set name -> reader(data folder, teacher boxes)."""
 
 
-def cutouts(data: Path) -> Iterator[Cutout]:
-    """Objects without background: given cut-outs, product photos with alpha, objects on plain white."""
+def cutouts(data: Path, wanted: Callable[[str], bool] = lambda _source: True) -> Iterator[Cutout]:
+    """Objects without background: given cut-outs, product photos with alpha, objects on plain white.
+
+    Args: wanted: of which sources; the others are not decoded.
+    """
     with (data / "photos/strollers.csv").open(encoding="utf-8") as file:
         origin = {Path(row["file"]).stem: row["source"].split("__")[0] for row in csv.DictReader(file)}
     for folder, class_id in (("stroller", STROLLER), ("wheelchair", WHEELCHAIR)):
         for path in sorted((data / "cutouts" / folder).iterdir()):
-            raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-            if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or path.stem in STROLLER_DROPS:
-                continue
             source = (
                 f"stroller/{origin.get(path.stem, path.stem)}"
                 if class_id == STROLLER
                 else f"cutout/{path.stem}"
             )
+            if path.stem in STROLLER_DROPS or not wanted(source):
+                continue
+            raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            if raw is None or raw.ndim != 3 or raw.shape[2] != 4:
+                continue
             eight = raw.astype(np.uint8)
             cutout = cut_out(eight[:, :, :3], largest_part(eight[:, :, 3]), class_id, source)
             if cutout is not None:
@@ -207,6 +212,8 @@ def cutouts(data: Path) -> Iterator[Cutout]:
             path.parent.name, -1
         )
         if class_id < 0 or background == "scene" or "box_unreliable" in notes or "tricycle" in notes:
+            continue
+        if not wanted(group):
             continue
         image, mask = read_with_shape(str(path))
         cutout = cut_out(image, mask, class_id, group) if mask is not None else None

@@ -82,6 +82,7 @@ def test_every_benchmark_says_what_it_measures_and_helps() -> None:
     folder = cli_bench.benchmarks_dir()
     known = cli_bench.available(folder)
     assert set(cli_bench.ALL) <= set(known)
+    assert {"accuracy", "false_holds", "endurance"} <= set(known)
     assert all(text.endswith(".") for text in known.values()), known
 
 

@@ -1,0 +1,149 @@
+"""Entries of a synthetic day: somebody comes into the car, stands, and leaves again, 10 frames per second.
+
+Entry N of a seed is the same on every machine, so a day can be played in parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.day_pieces import Material, drawn
+from datasets.ceiling import LENGTH_OTHERS, LENGTH_SHARE, turned
+from datasets.composite import camera_look, recolour
+from datasets.shapes import Cutout
+from vision.types import E_BIKE, PERSON, Frame, Image
+
+FPS: Final = 10.0
+SHARES: Final = {"person": 0.80, "cart_suitcase": 0.08, "stroller": 0.06, "wheelchair": 0.03, "bicycle": 0.03}
+"""What enters a residential elevator. Ours: no published count is known to us. Wheelchairs and strollers are
+taken higher than most houses have them, since they are what must not be held."""
+PASSAGE_SHARE: Final = 0.15
+"""Of wheelchairs and strollers: a stretch of the bundled clip instead of a composite."""
+EMPTY_BEFORE, STILL_AFTER = 3, 10  # frames of the car alone; after it the pre-hold of a moment ago has ended
+NOISE: Final = 2.0  # grey levels, as `benchmarks.idle`
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. ``kind`` is one of `SHARES`, or ``e_bike`` for the control."""
+
+    number: int
+    kind: str
+    origin: str  # composite or clip
+    frames: list[Frame]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mover:
+    """A piece and where it stands; it comes from outside the picture and goes back there."""
+
+    image: NDArray[np.float32]
+    alpha: NDArray[np.float32]
+    stand: tuple[float, float]
+    away: tuple[float, float]
+    grow: float  # scale outside, as a share of the one inside
+
+
+def kind_of(number: int, seed: int) -> str:
+    """What entry ``number`` of the day is."""
+    rng = np.random.default_rng([seed, 1, number])
+    return str(rng.choice(list(SHARES), p=list(SHARES.values())))
+
+
+def entry(material: Material, number: int, seed: int, *, kind: str | None = None) -> Entry:
+    """Entry ``number`` of the day. Args: kind: another than the day's own."""
+    rng = np.random.default_rng([seed, 2, number])
+    kind = kind or kind_of(number, seed)
+    if kind in material.passages and rng.random() < PASSAGE_SHARE:
+        return Entry(number, kind, "clip", _timed(_passage(material.passages[kind], rng), rng))
+    cabin = material.cabins[int(rng.integers(len(material.cabins)))]
+    if rng.random() < 0.5:
+        cabin = np.ascontiguousarray(cabin[:, ::-1])
+    cabin = camera_look(cabin, rng)
+    movers = [_mover(piece, cabin, rng) for piece in _who(material, kind, rng)]
+    inside = np.concatenate(
+        [
+            np.linspace(0, 1, int(rng.integers(8, 13))),
+            np.ones(int(rng.integers(8, 13))),
+            np.linspace(1, 0, int(rng.integers(8, 13))),
+        ]
+    )
+    images = [cabin] * EMPTY_BEFORE
+    images += [_drawn_into(cabin, movers, float(share), rng) for share in inside]
+    images += [cabin] * STILL_AFTER
+    return Entry(number, kind, "composite", _timed(images, rng))
+
+
+def _who(material: Material, kind: str, rng: np.random.Generator) -> list[Cutout]:
+    """The pieces of one entry: vehicles are mostly pushed by somebody, people come in ones to threes."""
+
+    def one(of: str) -> Cutout:
+        found = material.pieces[of]
+        piece = found[int(rng.integers(len(found)))]
+        if of not in ("person", "e_bike") and rng.random() < 0.5:
+            return Cutout(recolour(piece.image, rng), piece.alpha, piece.class_id, piece.source)
+        return piece
+
+    if kind == "person":
+        return [one("person") for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1])))]
+    main = drawn(rng) if kind == "cart_suitcase" else one(kind)
+    return [one("person"), main] if rng.random() < 0.7 else [main]
+
+
+def _mover(piece: Cutout, cabin: Image, rng: np.random.Generator) -> _Mover:
+    h, w = cabin.shape[:2]
+    low, high = LENGTH_SHARE.get(piece.class_id, LENGTH_OTHERS)
+    turn = 10.0 if piece.class_id in (PERSON, E_BIKE) else 20.0
+    image, alpha = turned(piece, rng, min(h, w) * rng.uniform(low, min(high, 0.9)), turn)
+    ph, pw = alpha.shape
+    solid = alpha > 128
+    own = float(image[solid].mean()) if solid.any() else 128.0
+    gain = (
+        float(cabin.mean()) * rng.uniform(0.7, 1.2) / max(own, 1.0)
+    ) ** 0.5  # half way to the cabin's light
+    stand = (rng.uniform(-0.1 * pw, w - 0.9 * pw), rng.uniform(0.25 * h - 0.3 * ph, h - 0.9 * ph))
+    side = int(rng.integers(3))
+    away = ((-pw - 4.0, stand[1]), (w + 4.0, stand[1]), (stand[0], h + 4.0))[side]
+    lit = np.clip(image.astype(np.float32) * gain, 0, 255).astype(np.float32)
+    return _Mover(lit, (alpha / 255).astype(np.float32), stand, away, float(rng.uniform(0.75, 1.1)))
+
+
+def _drawn_into(cabin: Image, movers: list[_Mover], share: float, rng: np.random.Generator) -> Image:
+    """The car with everybody ``share`` of the way in, each with a little jitter of place and size."""
+    canvas = cabin.astype(np.float32)
+    h, w = canvas.shape[:2]
+    for mover in movers:
+        scale = (mover.grow + (1 - mover.grow) * share) * rng.uniform(0.985, 1.015)
+        x = mover.away[0] + (mover.stand[0] - mover.away[0]) * share + rng.normal(0, 1.5)
+        y = mover.away[1] + (mover.stand[1] - mover.away[1]) * share + rng.normal(0, 1.5)
+        matrix = np.array([[scale, 0, x], [0, scale, y]], np.float64)
+        alpha = cv2.warpAffine(mover.alpha, matrix, (w, h))[:, :, None]
+        piece = cv2.warpAffine(mover.image, matrix, (w, h), borderMode=cv2.BORDER_REPLICATE)
+        shadow = cv2.blur(np.roll(alpha[:, :, 0], 4, axis=0), (15, 15))[:, :, None]
+        canvas = canvas * (1 - 0.25 * shadow)
+        canvas = canvas * (1 - alpha) + piece * alpha
+    return np.clip(canvas, 0, 255).astype(np.uint8)
+
+
+def _passage(clip: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Three seconds of the bundled clip, mirrored or not, in another light."""
+    start = int(rng.integers(len(clip) - 30))
+    light = rng.uniform(0.7, 1.2)
+    mirror = -1 if rng.random() < 0.5 else 1
+    chosen = [np.ascontiguousarray(image[:, ::mirror]) for image in clip[start : start + 30]]
+    return [np.clip(image * light, 0, 255).astype(np.uint8) for image in chosen]
+
+
+def _timed(images: list[Image], rng: np.random.Generator) -> list[Frame]:
+    """Frames with camera noise, from 0 s on."""
+    found = []
+    for number, image in enumerate(images):
+        grain = rng.normal(0, NOISE, image.shape).astype(np.float32)
+        noisy = np.clip(image + grain, 0, 255).astype(np.uint8)
+        found.append(Frame(noisy, number / FPS, number))
+    return found

@@ -1,0 +1,81 @@
+"""What the accuracy, false-hold and endurance benchmarks make of what they counted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import accuracy, endurance, false_holds
+from benchmarks.day_entries import SHARES, entry, kind_of
+from benchmarks.day_pieces import Material
+from datasets.shapes import Cutout
+from tests.support.tiny_world import BLACK, WHITE, tiny_manifest, write_picture
+from vision.errors import ConfigError
+from vision.types import PERSON
+
+
+def test_poisson_interval_is_garwoods() -> None:
+    assert false_holds.poisson_95(0) == pytest.approx((0.0, 3.689), abs=1e-3)  # Garwood 1936, table
+    assert false_holds.poisson_95(3) == pytest.approx((0.619, 8.767), abs=1e-3)
+    assert false_holds.poisson_95(10) == pytest.approx((4.795, 18.390), abs=1e-3)
+
+
+def test_a_part_of_a_day_is_scaled_with_its_interval() -> None:
+    told = false_holds.per_day([False] * 199 + [True])
+    assert (told["count"], told["per_day"]) == (1, 10.0)
+    assert told["low"] < 1
+    assert told["high"] > 50
+
+
+def test_a_slope_is_found_and_flat_is_flat() -> None:
+    hour = int(endurance.FPS * 3600)
+    rising = endurance.slope([(n * hour, 100.0 + 2 * n) for n in range(10)])
+    assert rising["value"] == pytest.approx(2.0)
+    flat = endurance.slope([(n * hour, 100.0 + (n % 2)) for n in range(100)])
+    assert flat["low"] <= 0 <= flat["high"]
+
+
+def test_entries_are_the_same_each_time_and_come_and_go() -> None:
+    piece = Cutout(np.full((120, 60, 3), 255, np.uint8), np.full((120, 60), 255, np.uint8), PERSON, "made")
+    material = Material({"person": [piece]}, [np.full((300, 400, 3), 90, np.uint8)], {})
+    one, again = (entry(material, 7, 1, kind="person") for _ in range(2))
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(one.frames, again.frames, strict=True))
+    first, last = one.frames[0].image.astype(int), one.frames[-1].image.astype(int)
+    middle = one.frames[len(one.frames) // 2 - 4].image.astype(int)
+    assert np.abs(first - last).mean() < 5  # the same empty car, but for noise
+    assert np.abs(first - middle).max() > 40  # somebody stands in it
+
+
+def test_a_day_has_every_kind_in_its_share_and_no_e_bike() -> None:
+    kinds = [kind_of(number, 1) for number in range(2000)]
+    assert set(kinds) == set(SHARES)
+    assert kinds.count("person") / 2000 == pytest.approx(SHARES["person"], abs=0.03)
+
+
+def test_accuracy_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "all.white"
+    folder.mkdir()
+    for number, level in enumerate((WHITE, WHITE, BLACK)):
+        write_picture(folder / f"{number}.png", level)
+    monkeypatch.setenv("LIFTGUARD_DETECTOR__MANIFEST", str(tiny_manifest(tmp_path)))
+    monkeypatch.setattr(sys, "argv", ["accuracy", str(folder), "--expect", "e_bike", "--no-plot"])
+    accuracy.main()
+    told = json.loads(capsys.readouterr().out)
+    recall = told["sets"]["all_white"]["image_recall"]["e_bike"]
+    assert (recall["hits"], recall["tries"]) == (2, 3)
+    assert told["targets_met"] == {"sets.all_white.image_recall.e_bike.share": False}
+
+
+def test_accuracy_without_pictures_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFTGUARD_DATA", str(tmp_path / "none"))
+    monkeypatch.setattr(sys, "argv", ["accuracy", "--no-plot"])
+    with pytest.raises(ConfigError, match=r"none; name folders, or set LIFTGUARD_DATA"):
+        accuracy.main()
