@@ -99,12 +99,18 @@ class Identity:
 @dataclass(slots=True)
 class _Open:
     id: str
+    started: datetime
     started_s: float
     last_seen_s: float
     score: float
     flushed_s: float
     rows: list[Evidence]
     row_s: float | None = None  # capture time of the latest row
+
+    def at(self, t_s: float) -> datetime:
+        """UTC of a moment of this event, counted from its begin: a wall clock that jumps in the middle of an
+        event (NTP, a person, a dead battery) turns no order around and stretches no duration."""
+        return self.started + timedelta(seconds=t_s - self.started_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +164,7 @@ class EventBook:
                 case EventStarted():
                     self._start(signal)
                 case EventEscalated() if self._open:
-                    id_, at = self._open.id, self._utc(signal.t_s)
+                    id_, at = self._open.id, self._open.at(signal.t_s)
                     self._sink(Write("escalation", lambda store: store.escalate_event(id_, at)))
                 case EventEnded():
                     self._end(signal)
@@ -209,7 +215,7 @@ class EventBook:
             event.flushed_s = now_s
             self._write_rows(event)
             id_ = event.id
-            progress = EventProgress(self._utc(event.last_seen_s), hold_s, pulses, event.score)
+            progress = EventProgress(event.at(event.last_seen_s), hold_s, pulses, event.score)
             self._sink(Write("progress", lambda store: store.update_event(id_, progress), essential=False))
 
     def stop(self, now_s: float, hold_s: float, pulses: int) -> None:
@@ -223,7 +229,7 @@ class EventBook:
         sighting, who = signal.sighting, self._identity
         started = self._utc(signal.t_s)
         door, floor = self._where() if self._where else (None, None)
-        event = _Open(new_event_id(), signal.t_s, signal.t_s, sighting.score, signal.t_s, [])
+        event = _Open(new_event_id(), started, signal.t_s, signal.t_s, sighting.score, signal.t_s, [])
         new = NewEvent(
             id=event.id,
             elevator_id=who.elevator_id,
@@ -262,8 +268,8 @@ class EventBook:
         self._open = None
         self._write_rows(event)
         end = EventEnd(
-            ended_at=self._utc(t_s),
-            last_seen_at=self._utc(event.last_seen_s),
+            ended_at=event.at(t_s),
+            last_seen_at=event.at(event.last_seen_s),
             outcome=outcome,
             hold_s=hold_s,
             pulses=pulses,
@@ -287,9 +293,10 @@ class EventBook:
         self._leading.clear()
 
     def _write_phase(self, signal: PhaseChanged) -> None:
+        at = self._utc(signal.t_s) if self._open is None else self._open.at(signal.t_s)
         change = PhaseChange(
             self._identity.elevator_id,
-            self._utc(signal.t_s),
+            at,
             str(signal.before),
             str(signal.after),
             signal.reason,

@@ -21,7 +21,9 @@ from typing import Final
 import numpy as np
 
 from benchmarks.machine import where_measured
+from tests.support.rtsp_server import RtspServer, repeated
 from tests.support.stage import Stage
+from tests.support.tiny_world import visit_clip
 
 
 def killed(stage: Stage) -> float:
@@ -56,7 +58,25 @@ def released(stage: Stage) -> float:
     return time.monotonic() - begun_s
 
 
+class WithCamera(Stage):
+    """Its picture comes from a real RTSP server, which can be switched off."""
+
+    def __init__(self, folder: Path, *, visit_s: float) -> None:
+        super().__init__(folder, visit_s=visit_s)
+        clip = visit_clip(folder / "camera.mp4", empty_s=1.5, visit_s=visit_s, after_s=1.0)
+        self.camera = RtspServer(repeated(clip, 4, folder / "endless.mp4")).start()
+        self.whole.set({"LIFTGUARD_ELEVATORS__0__CAMERA__SOURCE": self.camera.url})
+
+
+def camera_lost(stage: Stage) -> float:
+    """The camera is switched off."""
+    assert isinstance(stage, WithCamera)  # noqa: S101  see FAULTS
+    stage.camera.kill()
+    return stage.until(False, "let go")
+
+
 FAULTS: Final[dict[str, Callable[[Stage], float]]] = {
+    "camera switched off": camera_lost,
     "guard killed, until the next one lets go": killed,
     "guard asked to end": stopped,
     "guard frozen, from when it goes on": thawed,
@@ -72,7 +92,8 @@ def main() -> None:
     took: dict[str, list[float]] = {name: [] for name in FAULTS}
     for name, fault in FAULTS.items():
         for _ in range(arguments.times):
-            with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), visit_s=60.0) as stage:
+            kind = WithCamera if fault is camera_lost else Stage
+            with tempfile.TemporaryDirectory() as folder, kind(Path(folder), visit_s=60.0) as stage:
                 stage.until(True, "held")
                 stage.until_phase("HOLDING")
                 took[name].append(fault(stage))

@@ -179,3 +179,28 @@ def test_an_event_says_how_the_door_stood_and_where() -> None:
     desk = Desk()
     desk.book.signal(started(10.0))
     assert (desk.store.started[0].door, desk.store.started[0].floor) == (None, None)
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600, 86400, -86400])
+def test_a_wall_clock_that_jumps_in_an_event_turns_no_order_around(jump_s: float) -> None:
+    """The hold itself never hears of the wall clock: it runs on the monotonic one alone."""
+    jumped = [0.0]
+    store = MemoryStore()
+    identity = Identity("car-1", "car-1/cabin", "m", "0" * 64, "r1", "0.1", simulated=True)
+    book = EventBook(identity, lambda t_s: utc(t_s + jumped[0]), lambda write: write.do(store))
+    book.signal(PhaseChanged(10.0, Phase.IDLE, Phase.HOLDING, "confirmed"))
+    book.signal(started(10.0))
+    jumped[0] = jump_s
+    book.flush(12.0, 2.0, 1)
+    book.signal(PhaseChanged(20.0, Phase.HOLDING, Phase.PAUSED, "pulse_over"))
+    book.signal(EventEscalated(100.0))
+    book.signal(EventEnded(150.0, "escalated", 90.0, 5, 140.0))
+    (new,) = store.started
+    (end,) = store.ended.values()
+    assert (new.started_at, end.last_seen_at, end.ended_at) == (utc(10.0), utc(140.0), utc(150.0))
+    assert list(store.escalated.values()) == [utc(100.0)]
+    assert [p.last_seen_at for p in store.progress.values()] == [utc(10.0)]
+    assert [change.at for change in store.phases] == [utc(10.0), utc(20.0)]
+    jumped[0] = jump_s
+    book.signal(started(200.0))
+    assert store.started[-1].started_at == utc(200.0 + jump_s)  # the next event has the clock of its day

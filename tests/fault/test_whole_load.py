@@ -1,0 +1,123 @@
+"""Load from outside, a flooded page, a camera lost in a hold, one camera of two stalled: the door is let go.
+
+All loads stay on loopback and end by themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.rtsp_server import RtspServer, repeated, why_not
+from tests.support.stage import LATE_S, Stage
+from tests.support.tiny_world import visit_clip
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+FLOOD_THREADS = 24
+BUSY_PER_CORE = 3
+
+
+def has(stage: Stage, outcome: str) -> bool:
+    return outcome in stage.log_is_whole(allow_open=True)
+
+
+@contextlib.contextmanager
+def flood(address: str) -> Iterator[list[int]]:
+    """Ask for ``address`` from many threads at once until the end. Gives the number of answers of each."""
+    stop, answers = threading.Event(), [0] * FLOOD_THREADS
+
+    def ask(number: int) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
+                answer.read()
+            answers[number] += 1
+
+    threads = [threading.Thread(target=ask, args=(n,), daemon=True) for n in range(FLOOD_THREADS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+
+
+@contextlib.contextmanager
+def busy_cores() -> Iterator[None]:
+    """Every core has more to do than it can, at ordinary priority."""
+    count = BUSY_PER_CORE * len(os.sched_getaffinity(0))
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+
+@pytest.mark.slow
+def test_a_flooded_page_does_not_keep_the_door(tmp_path: Path) -> None:
+    with Stage(tmp_path, visit_s=12.0) as stage:
+        stage.until(True, "held")
+        with flood(f"http://127.0.0.1:{stage.whole.port}/api/v1/events") as answers:
+            stage.until(False, "let go while the page is flooded")
+            eventually(lambda: has(stage, "left"), LATE_S, stage.whole.said)
+            eventually(lambda: sum(answers) > FLOOD_THREADS, LATE_S, "the flood to be one")
+        stage.until(True, "the next e-bike is held")
+
+
+@pytest.mark.slow
+def test_a_machine_that_is_busy_all_over_lets_the_door_go(tmp_path: Path) -> None:
+    with Stage(tmp_path, visit_s=12.0) as stage:
+        stage.until(True, "held")
+        with busy_cores():
+            stage.until(False, "let go under load")
+            eventually(lambda: bool({"left", "blind"} & set(stage.log_is_whole(allow_open=True))), LATE_S)
+        stage.log_is_whole(allow_open=True)
+
+
+@pytest.mark.rtsp
+@pytest.mark.slow
+def test_a_camera_that_is_lost_in_a_hold_and_one_that_stalls_beside_it(tmp_path: Path) -> None:
+    """Car 1 holds while car 2's camera hangs; then car 1's own camera is killed in its hold."""
+    missing = why_not()
+    if missing:
+        pytest.skip(f"no RTSP server: {missing}")
+    visit = visit_clip(tmp_path / "long.mp4", empty_s=1.5, visit_s=60.0, after_s=1.0)
+    endless = repeated(visit, 6, tmp_path / "endless.mp4")
+    with RtspServer(endless) as first, RtspServer(endless) as second:
+        stage = Stage(tmp_path)
+        stage.whole.set(
+            {
+                "LIFTGUARD_ELEVATORS__0__CAMERA__SOURCE": first.url,
+                "LIFTGUARD_ELEVATORS__1__ID": "car-2",
+                "LIFTGUARD_ELEVATORS__1__CAMERA__SOURCE": second.url,
+            }
+        )
+
+        def phase(number: int) -> str:
+            with contextlib.suppress(OSError, KeyError, IndexError):
+                return str(stage.whole.get("/api/v1/elevators")["elevators"][number]["phase"])
+            return ""
+
+        with stage:
+            stage.until(True, "car 1 holds")
+            second.freeze()
+            eventually(lambda: phase(1) == "BLIND", LATE_S, stage.whole.said)
+            assert phase(0) != "BLIND"
+            stage.until(True, "car 1 holds on")
+            first.kill()
+            stage.until(False, "car 1 lets go without its camera")
+            eventually(lambda: phase(0) == "BLIND", LATE_S, stage.whole.said)
+            second.thaw()
+            eventually(lambda: has(stage, "blind"), LATE_S, stage.whole.said)
