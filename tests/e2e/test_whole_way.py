@@ -129,9 +129,10 @@ def check_relay(changes: list[tuple[str, bool, str, str]]) -> None:
     for phase, energised, door, _ in changes:
         assert energised == (phase in {"SUSPECT", "HOLDING"})
         assert door != "protective_stop"
-    assert changes[0][1] is changes[-1][1] is False
+    assert changes[-1][1] is False
     holding = [phase == "HOLDING" for phase, _, _, _ in changes]
-    assert sum(b and not a for a, b in pairwise(holding)) == 1, "one hold"
+    # Guard may hold before web, which tells us, has come up: then the first sample is in the hold already.
+    assert holding[0] + sum(b and not a for a, b in pairwise(holding)) == 1, "one hold"
     doors = [door for phase, _, door, _ in changes if phase == "HOLDING"]
     assert doors[-1] == "open"
     assert set(doors) <= {"closed", "opening", "open"}, "a held door never closes"
