@@ -11,6 +11,8 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.support.stores"]
 
+settings.register_profile("quick", deadline=None)  # a busy machine is no failure; speed is for benchmarks
+settings.load_profile("quick")
 settings.register_profile("thorough", max_examples=1000, deadline=None)  # `make test-slow`
 
 REQUIRED = frozenset(filter(None, os.environ.get("TESTS_REQUIRE", "").split(",")))
