@@ -45,8 +45,8 @@ def test_wherever_it_breaks_off_the_rest_plays(
     path.write_bytes(whole[:cut] + (tail if cut < len(whole) else b""))
     before = whole_part(path)
     assert cut_to_whole(path) == before == whole_part(path)
-    assert path.stat().st_size == before.n_bytes <= cut
-    if before.fragments:
+    assert path.stat().st_size == before.n_bytes <= cut + len(tail)
+    if before.fragments and before.n_bytes <= cut:  # else rubbish happened to fill the last box up
         numbers = numbers_in(path)
         assert numbers == [n % 31 for n in range(len(numbers))]
         assert len(numbers) >= (before.fragments - 1) * FRAGMENT_S * 10
