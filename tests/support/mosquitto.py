@@ -10,15 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.waiting import eventually
+from tests.support.whole import free_port
 
 USER, PASSWORD = "liftguard", "p a$s=wörd"
-
-
-def free_port() -> int:
-    """A TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Mosquitto:
