@@ -17,7 +17,8 @@ from api.notices.mqtt import Broker, MqttNotices
 from tests.api.live_values import make_elevator, make_state
 from tests.support.mosquitto import PASSWORD, USER, Mosquitto
 
-pytestmark = [pytest.mark.mosquitto, pytest.mark.anyio]
+# slow: on a busy machine the client library now and then loses a cancellation and a test then waits in vain.
+pytestmark = [pytest.mark.mosquitto, pytest.mark.slow, pytest.mark.anyio]
 GENEROUS_S = 20.0
 
 
