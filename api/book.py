@@ -122,6 +122,11 @@ class _Shown:
     phase: Phase
 
 
+def _ms(seconds: float) -> float:
+    """Milliseconds to a tenth: the hold looks every 50 ms."""
+    return round(seconds * 1000, 1)
+
+
 def _gap_s(age_s: float) -> float:
     """Least time between two rows of evidence of an event of this age."""
     return next((gap_s for older_s, gap_s in THINNED if age_s > older_s), 0.0)
@@ -148,6 +153,7 @@ class EventBook:
         self._before: deque[_Shown] = deque(maxlen=BEFORE_MAX)
         self._phase = Phase.BLIND
         self._leading: list[PhaseChanged] = []  # on the way to an event that has not started yet
+        self._relay_s: float | None = None  # from capture to the relay's command, on that way
         self.events = 0
         self.false_pre_holds = 0
 
@@ -174,6 +180,11 @@ class EventBook:
                     self._sink(Write("pre-hold", lambda store: store.add_pre_hold(pre_hold)))
                 case PhaseChanged():
                     self._change_phase(signal)
+
+    def reacted(self, relay_s: float) -> None:
+        """The relay was just told to hold, so many seconds after the capture of the frame it rests on."""
+        with self._lock:
+            self._relay_s = relay_s
 
     def act(self, t_s: float, action: Literal["release", "rearm"], by: str, reason: str) -> None:
         """Book what a person did to the door, under the open event if there is one."""
@@ -247,7 +258,10 @@ class EventBook:
             simulated=who.simulated,
             floor=floor,
             door=door,
+            capture_to_relay_ms=None if self._relay_s is None else _ms(self._relay_s),
+            sight_to_confirm_ms=_ms(signal.t_s - sighting.since_s),
         )
+        self._relay_s = None
         self._open = event
         self.events += 1
         self._sink(Write("event", lambda store: store.start_event(new)))
@@ -281,6 +295,8 @@ class EventBook:
 
     def _change_phase(self, signal: PhaseChanged) -> None:
         self._phase = signal.after
+        if signal.after not in _LEADING:
+            self._relay_s = None  # that was a false pre-hold, or the open event's own vehicle again
         self._leading.append(signal)
         # The hold says first that it holds and then that an event has started: wait for its id.
         if self._open is not None or signal.after not in _LEADING:

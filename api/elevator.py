@@ -228,6 +228,8 @@ class Elevator:
                 stage, seconds = "gone_to_release", signal.t_s - self._seen_s
             case _:
                 return
+        if stage == "capture_to_relay" and self.parts.settings.kind == "B":
+            self.parts.book.reacted(seconds)
         self.latency.add({stage: seconds})
         self._metrics.stage_seconds.labels(self.id, stage).observe(seconds)
 

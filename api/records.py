@@ -54,6 +54,8 @@ class NewEvent:
     simulated: bool = False  # no real elevator is wired
     floor: int | None = None  # where the car stood when it was confirmed; None: not known
     door: str | None = None  # how its door stood then (`api.live.DoorPosition`); None: not known
+    capture_to_relay_ms: float | None = None  # from the capture of the first convincing frame to the command
+    sight_to_confirm_ms: float | None = None  # from the capture of the vehicle's first frame to started_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class Event:
     review_version: int = 0  # +1 with every review
     floor: int | None = None  # when it was confirmed; None: not known
     door: str | None = None
+    capture_to_relay_ms: float | None = (
+        None  # None: no relay was told, or the event is older than this figure
+    )
+    sight_to_confirm_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,14 @@ class EventBody(BaseModel):
     review_version: int = Field(description="+1 with every review; the ETag of the event")
     floor: int | None = Field(description="Where the car stood when it was confirmed; null: not known")
     door: str | None = Field(description="How its door stood then: `position` of a door; null: not known")
+    capture_to_relay_ms: float | None = Field(
+        description="From the capture of the first convincing frame until the relay was told to hold (target "
+        "p95 300 ms); null: it was not told (alarm only, or at rest between two pulses), or an older event"
+    )
+    sight_to_confirm_ms: float | None = Field(
+        description="From the capture of the vehicle's first frame until the hold was confirmed (target p95 "
+        "700 ms); null: an older event"
+    )
 
 
 class EvidenceBody(BaseModel):

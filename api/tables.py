@@ -104,6 +104,8 @@ class EventRow(Base):
     review_version: Mapped[int] = mapped_column(Integer(), default=0, server_default="0")
     floor: Mapped[int | None] = mapped_column(Integer())
     door: Mapped[str | None] = mapped_column(String(16))
+    capture_to_relay_ms: Mapped[float | None] = mapped_column(Float())
+    sight_to_confirm_ms: Mapped[float | None] = mapped_column(Float())
 
     __table_args__ = (
         Index("ix_events_started_at_id", "started_at", "id"),

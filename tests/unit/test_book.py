@@ -204,3 +204,25 @@ def test_a_wall_clock_that_jumps_in_an_event_turns_no_order_around(jump_s: float
     jumped[0] = jump_s
     book.signal(started(200.0))
     assert store.started[-1].started_at == utc(200.0 + jump_s)  # the next event has the clock of its day
+
+
+def test_an_event_says_how_fast_the_relay_was_told() -> None:
+    desk = Desk()
+    desk.book.signal(PhaseChanged(5.0, Phase.IDLE, Phase.SUSPECT, "suspected"))
+    desk.book.reacted(9.9)  # of a false pre-hold: not this event's
+    desk.book.signal(PhaseChanged(6.0, Phase.SUSPECT, Phase.IDLE, "not_confirmed"))
+    desk.book.signal(PhaseChanged(9.6, Phase.IDLE, Phase.SUSPECT, "suspected"))
+    desk.book.reacted(0.1234)
+    desk.book.signal(PhaseChanged(10.0, Phase.SUSPECT, Phase.HOLDING, "confirmed"))
+    desk.book.signal(started(10.0))
+    desk.book.signal(PhaseChanged(15.0, Phase.HOLDING, Phase.IDLE, "not_seen"))
+    desk.book.signal(PhaseChanged(16.0, Phase.IDLE, Phase.SUSPECT, "suspected"))
+    desk.book.reacted(8.8)  # the same event again
+    desk.book.signal(PhaseChanged(17.0, Phase.SUSPECT, Phase.IDLE, "not_confirmed"))
+    desk.book.signal(EventEnded(25.0, "left", 5.4, 1, 13.0))
+    desk.book.signal(started(30.0))  # nobody told the relay
+    first, second = desk.store.started
+    assert first.capture_to_relay_ms == 123.4
+    since_s = started(10.0).sighting.since_s
+    assert first.sight_to_confirm_ms == pytest.approx((10.0 - since_s) * 1000, abs=0.1)
+    assert second.capture_to_relay_ms is None

@@ -189,6 +189,8 @@ def test_an_e_bike_is_held_let_go_and_stored() -> None:
     assert rig.store.ended[new.id].hold_s > 0
     assert rig.store.evidence[new.id]
     assert rig.relay.states == [False, True, False]
+    assert new.capture_to_relay_ms is not None
+    assert 0 <= new.capture_to_relay_ms < 60_000
 
 
 def test_every_promised_latency_is_measured_and_explained() -> None:

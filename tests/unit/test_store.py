@@ -253,3 +253,11 @@ def test_door_and_floor_of_an_event_come_out_as_they_went_in(store: Store) -> No
         store.start_event(new)
     found = [store.event(new.id) for new in (known, unknown)]
     assert [(event.floor, event.door) for event in found if event] == [(-1, "open"), (None, None)]
+
+
+def test_reaction_times_of_an_event_come_out_as_they_went_in(store: Store) -> None:
+    known = replace(make_event(), capture_to_relay_ms=123.4, sight_to_confirm_ms=640.0)
+    for new in (known, make_event()):
+        store.start_event(new)
+    found = [(e.capture_to_relay_ms, e.sight_to_confirm_ms) for e in store.events().events]
+    assert sorted(found, key=str) == [(123.4, 640.0), (None, None)]
