@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -241,11 +240,3 @@ def past_event(store: Store, age: timedelta, outcome: str, hold_s: float) -> str
     done = at + timedelta(seconds=hold_s)
     store.end_event(new.id, EventEnd(done, done, outcome, hold_s, 1 + (hold_s > 18), 0.995))  # type: ignore[arg-type]
     return new.id
-
-
-def wait_for(what: str, condition: Any, deadline_s: float = 30.0) -> None:
-    """Until the condition holds."""
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
-        time.sleep(0.05)

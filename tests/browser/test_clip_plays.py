@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import CHROMIUM, WHY_NOT, headless
+from tests.support.chromium import CHROMIUM, WHY_NOT
 from tests.support.desk import Filmed
 from tests.support.packets import film
 from vision.clips import encode
@@ -75,14 +75,14 @@ class Server(ThreadingHTTPServer):
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    with headless() as browser:
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/")
-        yield page
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.server_port}/")
+    yield page
+    page.close()
     server.shutdown()
     server.server_close()
     thread.join(20)

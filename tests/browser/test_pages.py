@@ -4,112 +4,17 @@ what a manager does in the morning works by key and by thumb.
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Page, expect
 
 from api import overlay
-from api.accounts.who import Actor, Right
-from api.records import GuardRun, new_event_id
-from api.settings import Settings
-from api.store import Store
-from api.web import create_app, make_server
-from api.web_link import WebLink
-from tests.browser.fake_guard import FakeGuard, past_event
-from tests.support.chromium import CHROMIUM, WHY_NOT, headless
-from tests.support.evidence_made import failed_clip, give_evidence
-from tests.support.signed_in import sign_in_as
+from tests.browser.sites import Site
+from tests.support.chromium import CHROMIUM, WHY_NOT
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)]
-PHONE, DESK = (375, 812), (1280, 860)
-
-
-@dataclass
-class Site:
-    base: str
-    store: Store
-    guard: FakeGuard
-    folder: Path
-    ids: list[str]  # newest first
-
-    def said(self, event_id: str) -> tuple[str | None, str | None, bool]:
-        event = self.store.event(event_id)
-        assert event is not None
-        return event.verdict, event.verdict_reason, event.locked
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    store = Store(tmp_path / "liftguard.db")
-    store.migrate()
-    now = datetime.now(UTC)
-    store.note_run(GuardRun(new_event_id(), now - timedelta(days=1), now, "0.1.0"))
-    ids = [past_event(store, timedelta(hours=n + 1), "left", 12.0) for n in range(3)]
-    first, second = store.event(ids[0]), store.event(ids[1])
-    assert first is not None
-    assert second is not None
-    give_evidence(store, tmp_path / "evidence", first, 6, 12)
-    failed_clip(store, second, "the disk was full")
-    app = create_app(
-        store,
-        WebLink(tmp_path / "run"),
-        version="0.1.0",
-        settings=Settings(data_dir=tmp_path),
-        evidence_dir=tmp_path / "evidence",
-    )
-    sign_in_as(app, Actor("u1", "Lin Wei", frozenset(Right)))
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = make_server(app, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    eventually(lambda: server.started, what="the server")
-    guard = FakeGuard(tmp_path / "run", store)
-    yield Site(f"http://127.0.0.1:{listening.getsockname()[1]}", store, guard, tmp_path, ids)
-    guard.close()
-    server.should_exit = True
-    thread.join(timeout=30)
-    listening.close()
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with headless() as browser:
-        yield browser
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB", viewport={"width": DESK[0], "height": DESK[1]})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(message.text)
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.add_init_script(
-        "addEventListener('securitypolicyviolation', (e) => console.error('policy: ' + e.violatedDirective))"
-    )
-    yield page
-    context.close()
+PHONE, DESK = (360, 740), (1280, 860)
 
 
 def test_every_page_fits_and_can_be_read_by_everybody(site: Site, page: Page, complaints: list[str]) -> None:

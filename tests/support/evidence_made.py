@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 from dataclasses import replace
@@ -19,6 +20,7 @@ from tests.support.events import make_event, make_file, write_file
 SAMPLE = Path(__file__).parents[2] / "vision" / "samples" / "elevator.mp4"
 
 
+@functools.cache
 def clip_of_sample(start_s: float, length_s: float) -> bytes:
     """A piece of the sample as an MP4 file, cut at a key frame without re-encoding."""
     out = io.BytesIO()
@@ -40,6 +42,7 @@ def clip_of_sample(start_s: float, length_s: float) -> bytes:
     return out.getvalue()
 
 
+@functools.cache
 def pictures_of_sample(at_s: float) -> tuple[bytes, bytes]:
     """A JPEG picture and a small animated WebP from that time of the sample."""
     frames = []

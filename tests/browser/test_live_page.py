@@ -1,99 +1,20 @@
-"""The page in headless Chromium, with a real web server, the real link and a guard that plays a story."""
+"""The live page in headless Chromium, with a real web server, the real link and a guard to play a story."""
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Page, expect
 
 from api.live import DoorState
-from api.store import Store
-from api.web import create_app, make_server
-from api.web_link import WebLink
 from hardware.hold import Phase
-from tests.browser.fake_guard import FakeGuard, past_event, wait_for
-from tests.support.chromium import CHROMIUM, WHY_NOT, headless
+from tests.browser.fake_guard import past_event
+from tests.browser.sites import Site
+from tests.support.chromium import CHROMIUM, WHY_NOT
+from tests.support.waiting import eventually
 
-TIMEOUT_MS = 30_000
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
-]
-
-
-@dataclass
-class Site:
-    """A running web server and what it needs."""
-
-    base: str
-    store: Store
-    run_dir: Path
-    guards: list[FakeGuard] = field(default_factory=list)
-
-    def start_guard(self) -> FakeGuard:
-        guard = FakeGuard(self.run_dir, self.store)
-        self.guards.append(guard)
-        return guard
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    store = Store(tmp_path / "liftguard.db")
-    store.migrate()
-    app = create_app(store, WebLink(tmp_path / "run"), version="0.1.0")
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = make_server(app, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    wait_for("the server", lambda: server.started)
-    site = Site(f"http://127.0.0.1:{listening.getsockname()[1]}", store, tmp_path / "run")
-    yield site
-    for guard in site.guards:
-        guard.close()
-    server.should_exit = True
-    thread.join(timeout=30)
-    listening.close()
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with headless() as browser:
-        yield browser
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser's console says; a breach of the page's policy appears there too."""
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB", timezone_id="Asia/Shanghai")
-    page = context.new_page()
-    page.set_default_timeout(TIMEOUT_MS)
-    expect.set_options(timeout=TIMEOUT_MS)
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(message.text)
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.add_init_script(
-        "addEventListener('securitypolicyviolation', (e) => console.error('policy: ' + e.violatedDirective))"
-    )
-    yield page
-    context.close()
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)]
 
 
 CANVAS_COLOURS = """() => {
@@ -112,9 +33,9 @@ CANVAS_COLOURS = """() => {
 }"""
 
 
-def test_an_e_bike_comes_and_goes(site: Site, page: Page, complaints: list[str]) -> None:
-    guard = site.start_guard()
-    page.goto(f"{site.base}/")
+def test_an_e_bike_comes_and_goes(bare: Site, page: Page, complaints: list[str]) -> None:
+    guard = bare.start_guard()
+    page.goto(f"{bare.base}/")
     card = page.locator('[data-elevator="car-1"]')
     expect(card.locator(".sentence")).to_have_text("No e-bike in the elevator.")
     expect(card.locator(".position")).to_have_text("Closed · Floor 3")
@@ -145,10 +66,10 @@ def test_an_e_bike_comes_and_goes(site: Site, page: Page, complaints: list[str])
     assert complaints == []
 
 
-def test_a_manager_lets_the_door_go(site: Site, page: Page, complaints: list[str]) -> None:
-    guard = site.start_guard()
+def test_a_manager_lets_the_door_go(bare: Site, page: Page, complaints: list[str]) -> None:
+    guard = bare.start_guard()
     guard.hold()
-    page.goto(f"{site.base}/?lang=en")
+    page.goto(f"{bare.base}/?lang=en")
     page.get_by_role("button", name="Let the door go").press("Enter")
     expect(page.locator('input[name="reason"]')).to_be_focused()
     page.keyboard.press("Escape")
@@ -169,13 +90,13 @@ def test_a_manager_lets_the_door_go(site: Site, page: Page, complaints: list[str
 
 
 def test_what_fails_is_said_and_what_comes_back_is_shown(
-    site: Site, page: Page, complaints: list[str]
+    bare: Site, page: Page, complaints: list[str]
 ) -> None:
-    page.goto(f"{site.base}/?lang=en")
+    page.goto(f"{bare.base}/?lang=en")
     expect(page.locator("#guard-off")).to_be_visible()
     expect(page.locator("#guard")).to_have_text("Not running")
 
-    guard = site.start_guard()
+    guard = bare.start_guard()
     expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
     expect(page.locator("#guard-off")).to_be_hidden()
 
@@ -186,24 +107,24 @@ def test_what_fails_is_said_and_what_comes_back_is_shown(
     expect(page.locator(".sentence")).to_have_text("No usable picture. The door works as usual.")
 
     guard.close()
-    site.guards.clear()
+    bare.guards.clear()
     expect(page.locator("#guard-off")).to_be_visible()
     expect(page.locator(".elevator")).to_have_attribute("data-reachable", "no")
     expect(page.locator(".sentence")).to_have_text("Not known right now.")
     expect(page.locator(".elevator .body")).to_be_hidden()  # what it said is no longer known to be true
     expect(page.locator("#announce")).to_contain_text("Guard is not running.")
 
-    site.start_guard()
+    bare.start_guard()
     expect(page.locator(".elevator")).to_have_attribute("data-reachable", "yes")
     expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
     assert complaints == []
 
 
-def test_an_event_in_chinese_and_in_local_time(site: Site, page: Page, complaints: list[str]) -> None:
-    event_id = past_event(site.store, timedelta(days=3), "left", 24.6)
-    page.goto(f"{site.base}/?lang=zh")
+def test_an_event_in_chinese_and_in_local_time(bare: Site, page: Page, complaints: list[str]) -> None:
+    event_id = past_event(bare.store, timedelta(days=3), "left", 24.6)
+    page.goto(f"{bare.base}/?lang=zh")
     link = page.locator(f'tr[data-event="{event_id}"] a')
-    event = site.store.event(event_id)
+    event = bare.store.event(event_id)
     assert event is not None
     local = event.started_at + timedelta(hours=8)
     expect(link).to_contain_text(f"{local:%H:%M:%S}")
@@ -234,15 +155,15 @@ LABELS = """() => {
 
 @pytest.mark.parametrize("width", [320, 1280])
 def test_labels_cover_each_other_nowhere_and_say_how_sure_only_where_it_counts(
-    site: Site, page: Page, width: int, complaints: list[str]
+    bare: Site, page: Page, width: int, complaints: list[str]
 ) -> None:
-    guard = site.start_guard()
+    guard = bare.start_guard()
     guard.crowd = True
     guard.hold()
     page.set_viewport_size({"width": width, "height": 800})
-    page.goto(f"{site.base}/?lang=en")
+    page.goto(f"{bare.base}/?lang=en")
     page.evaluate(LABELS)
-    wait_for("four labels", lambda: page.evaluate("window.drawn?.texts.length") == 4)
+    eventually(lambda: page.evaluate("window.drawn?.texts.length") == 4, what="four labels")
     drawn = page.evaluate("window.drawn")
     assert sorted(drawn["texts"]) == ["e-bike 97 %", "person", "person", "wheelchair"]
     rects = drawn["rects"]
@@ -255,7 +176,7 @@ def test_labels_cover_each_other_nowhere_and_say_how_sure_only_where_it_counts(
 
 
 def test_an_elevator_that_is_gone_leaves_nothing_behind(
-    site: Site, page: Page, complaints: list[str]
+    bare: Site, page: Page, complaints: list[str]
 ) -> None:
     page.add_init_script(
         """window.timers = new Set();
@@ -263,25 +184,25 @@ def test_an_elevator_that_is_gone_leaves_nothing_behind(
         window.setInterval = (...a) => { const id = set(...a); timers.add(id); return id; };
         window.clearInterval = (id) => { timers.delete(id); clear(id); };"""
     )
-    guard = site.start_guard()
-    page.goto(f"{site.base}/?lang=en")
+    guard = bare.start_guard()
+    page.goto(f"{bare.base}/?lang=en")
     expect(page.locator(".elevator")).to_have_count(1)
     timers = page.evaluate("timers.size")
     guard.second = True
     expect(page.locator(".elevator")).to_have_count(2)
-    wait_for("pictures of car-2 to be wanted", lambda: guard.link.frames_wanted("car-2"))
+    eventually(lambda: guard.link.frames_wanted("car-2"), what="pictures of car-2 to be wanted")
     assert page.evaluate("timers.size") > timers
     guard.second = False
     expect(page.locator(".elevator")).to_have_count(1)
-    wait_for("the place to be free", lambda: not guard.link.frames_wanted("car-2"))
+    eventually(lambda: not guard.link.frames_wanted("car-2"), what="the place to be free")
     assert page.evaluate("timers.size") == timers
     assert complaints == []
 
 
-def test_a_voice_is_shown_only_where_there_is_one(site: Site, page: Page) -> None:
-    guard = site.start_guard()
+def test_a_voice_is_shown_only_where_there_is_one(bare: Site, page: Page) -> None:
+    guard = bare.start_guard()
     guard.hold()
-    page.goto(f"{site.base}/?lang=en")
+    page.goto(f"{bare.base}/?lang=en")
     expect(page.locator(".relay-text")).to_have_text("On")
     expect(page.locator(".voice-row")).to_be_hidden()
     guard.changes = {"voice_installed": True}
@@ -292,9 +213,9 @@ def test_a_voice_is_shown_only_where_there_is_one(site: Site, page: Page) -> Non
     expect(page.locator(".voice-row")).to_be_hidden()  # "On" would not be true
 
 
-def test_a_door_as_its_contacts_tell_it(site: Site, page: Page) -> None:
-    guard = site.start_guard()
-    page.goto(f"{site.base}/?lang=en")
+def test_a_door_as_its_contacts_tell_it(bare: Site, page: Page) -> None:
+    guard = bare.start_guard()
+    page.goto(f"{bare.base}/?lang=en")
     guard.changes = {"door": DoorState(position="moving", floor=-1, simulated=False)}
     expect(page.locator(".position")).to_have_text("Moving · Floor -1")
     expect(page.locator(".door")).to_have_attribute("data-opening", "0.50")
@@ -311,11 +232,11 @@ def test_a_door_as_its_contacts_tell_it(site: Site, page: Page) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 800), (2560, 1440)])
-def test_nothing_sticks_out_at_any_size(site: Site, page: Page, width: int, height: int) -> None:
-    past_event(site.store, timedelta(days=1), "interrupted", 8)
-    site.start_guard().hold()
+def test_nothing_sticks_out_at_any_size(bare: Site, page: Page, width: int, height: int) -> None:
+    past_event(bare.store, timedelta(days=1), "interrupted", 8)
+    bare.start_guard().hold()
     page.set_viewport_size({"width": width, "height": height})
-    page.goto(f"{site.base}/?lang=en")
+    page.goto(f"{bare.base}/?lang=en")
     expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
     page.get_by_role("button", name="Let the door go").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
