@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 import cv2
@@ -36,6 +37,8 @@ from api.settings import Settings
 from api.times import WallTime
 from api.watch import Watch
 from hardware.hold import Phase
+from vision.clips.pictures import jpeg
+from vision.errors import StorageError
 from vision.types import Image
 
 log = logging.getLogger(__name__)
@@ -233,9 +236,8 @@ class Guard:
         info, seen = live
         self._sent[elevator.id] = info.seq
         info, image = fit(info, seen.frame.image)
-        ok, jpeg = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-        if ok:
-            self._link.publish_frame(info, jpeg.tobytes())
+        with suppress(StorageError):  # a picture that cannot be shown is not: nothing else is touched
+            self._link.publish_frame(info, jpeg(image, JPEG_QUALITY))
 
 
 def fit(info: LiveFrameInfo, image: Image) -> tuple[LiveFrameInfo, Image]:

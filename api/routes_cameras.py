@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,10 +10,12 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.accounts.who import Actor, Right, check, needs
 from api.cameras.records import CameraTrouble
-from api.evidence.paths import open_inside
+from api.evidence.files import EvidenceFile
 from api.problems import ProblemError, responses
 from api.records import Cursor
+from api.routes_evidence import Original
 from api.web_parts import EventId, parts_of
+from vision.errors import StorageError
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
 
@@ -80,23 +81,39 @@ def list_troubles(
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}}, **responses(401, 403, 404, 503)},
 )
-def get_picture(request: Request, actor: SeesEvidence, trouble_id: EventId) -> Response:
-    """What the camera saw when the trouble was reported, as JPEG."""
+def get_picture(
+    request: Request, actor: SeesEvidence, trouble_id: EventId, original: Original = False
+) -> Response:
+    """What the camera saw when the trouble was reported, as JPEG, with heads covered like all evidence."""
     parts = parts_of(request)
     trouble = parts.store.camera_trouble(trouble_id)
     if trouble is None:
         raise ProblemError(404, "unknown-trouble", f"there is no camera trouble {trouble_id}")
     check(actor, Right.SEE_EVIDENCE, trouble.elevator_id)
     root = parts.settings.camera_pictures_dir if parts.settings else None
-    return Response(_read(root, trouble), media_type="image/jpeg")
-
-
-def _read(root: Path | None, trouble: CameraTrouble) -> bytes:
-    """Raises: ProblemError 404 if there is none (any more)."""
     if root is not None and trouble.picture is not None:
         try:
-            with open_inside(root, trouble.picture) as file:
-                return file.read()
+            data = parts.evidence.beside(
+                actor, parts.audit, _as_file(trouble, trouble.picture), root, original=original
+            )
+        except StorageError:  # the read could not be noted
+            raise
         except (OSError, ValueError):  # gone to make room, or not one of ours: the answer is the same
             pass
+        else:
+            return Response(data, media_type="image/jpeg", headers={"cache-control": "private, no-store"})
     raise ProblemError(404, "no-picture", f"there is no picture of camera trouble {trouble.id}")
+
+
+def _as_file(trouble: CameraTrouble, path: str) -> EvidenceFile:
+    return EvidenceFile(
+        id=trouble.id,
+        event_id=trouble.id,
+        elevator_id=trouble.elevator_id,
+        kind="tamper",
+        segment=0,
+        path=path,
+        media_type="image/jpeg",
+        state="stored",
+        started_at=trouble.reported_at,
+    )

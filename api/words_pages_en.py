@@ -207,6 +207,8 @@ PAGES_ENGLISH: Final = {
     "audit.event.review": "Reviewed an event",
     "audit.evidence.read": "Saw a clip or picture",
     "audit.evidence.read_original": "Saw a clip or picture, faces not blurred",
+    "audit.camera.read": "Saw the picture of a camera trouble",
+    "audit.camera.read_original": "Saw the picture of a camera trouble, faces not blurred",
     "audit.door.release": "Let a door go",
     "audit.door.rearm": "Armed a door again",
     "audit.settings.change": "Changed settings",

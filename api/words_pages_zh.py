@@ -206,6 +206,8 @@ PAGES_CHINESE: Final = {
     "audit.event.review": "复核事件",
     "audit.evidence.read": "查看录像或图片",
     "audit.evidence.read_original": "查看录像或图片（人脸未模糊）",
+    "audit.camera.read": "查看摄像头异常图片",
+    "audit.camera.read_original": "查看摄像头异常图片（人脸未模糊）",
     "audit.door.release": "解除开门保持",
     "audit.door.rearm": "恢复开门保持",
     "audit.settings.change": "更改设置",

@@ -15,6 +15,7 @@ import cv2
 
 from api.cameras.records import CameraTrouble
 from api.evidence.paths import check_path, delete_inside
+from vision.clips.pictures import jpeg
 from vision.types import Image
 
 KEPT: Final = 200
@@ -39,15 +40,13 @@ def keep_picture(root: Path, path: str, image: Image) -> None:
     if width > WIDTH_PX:
         size = (WIDTH_PX, max(1, round(height * WIDTH_PX / width)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(image.dtype, copy=False)
-    ok, jpeg = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
-    if not ok:
-        raise OSError(f"a picture of {width} x {height} px could not be made into a JPEG")
+    data = jpeg(image, QUALITY)
     final = root / path
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = final.with_suffix(".part")
     try:
         with part.open("wb") as file:
-            file.write(jpeg.tobytes())
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(final)

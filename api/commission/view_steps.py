@@ -15,6 +15,7 @@ from api.commission.equipment import Equipment
 from api.commission.person import Person
 from api.commission.values import Finding, Picture, verdict_of
 from api.commission.words import Words
+from vision.clips.pictures import jpeg
 from vision.errors import LiftguardError, StorageError
 from vision.types import Image, Observation, Sighting
 
@@ -206,7 +207,4 @@ def _picture(caption: str, image: Image) -> Picture:
     if width > REPORT_PX:
         size = (REPORT_PX, max(1, round(height * REPORT_PX / width)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 85])
-    if not ok:
-        raise StorageError(f"a picture of {width} x {height} px could not be written as JPEG")
-    return Picture(caption, data.tobytes())
+    return Picture(caption, jpeg(image, 85))

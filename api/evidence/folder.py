@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from api.evidence.files import EvidenceFile
 from api.evidence.paths import open_inside
+from vision.clips.files import sha256_of
 from vision.errors import EvidenceError
 
-CHUNK: Final = 1 << 20
 KNOWN_MAX: Final = 512  # files whose hash has been checked and that have not changed since
 NOT_A_FILE: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
 """What the kernel answers where something else stands in a file's place, or on the way to it."""
@@ -27,14 +27,6 @@ class MissingFileError(EvidenceError):
 
 class DamagedFileError(EvidenceError):
     """The file is there, and it is not what was stored."""
-
-
-def sha256_of(file: BinaryIO) -> str:
-    """The hash of what is left to read in a file, hex. Raises: OSError."""
-    digest = hashlib.sha256()
-    while chunk := file.read(CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +77,7 @@ class EvidenceFolder:
             raise
         return opened
 
-    def _check(self, file: EvidenceFile, opened: BinaryIO) -> None:
+    def _check(self, file: EvidenceFile, opened: BufferedReader) -> None:
         try:
             seen = _look(opened, file.sha256)
             with self._lock:

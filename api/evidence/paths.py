@@ -12,8 +12,9 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 PATH_MAX: Final = 400  # characters, as the column of the table
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -30,7 +31,7 @@ def check_path(path: str) -> None:
         )
 
 
-def open_inside(root: Path, path: str) -> BinaryIO:
+def open_inside(root: Path, path: str) -> BufferedReader:
     """Open a file of the evidence folder for reading.
 
     Raises: ValueError if the path is not one of ours; OSError if it is not there, or if any part of it is a

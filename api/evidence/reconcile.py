@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final, cast
 
 from api.evidence.files import FILE_KINDS, EvidenceFile, FileKind
-from api.evidence.folder import NOT_A_FILE, sha256_of
+from api.evidence.folder import NOT_A_FILE
 from api.evidence.paths import check_path, delete_inside, open_inside
 from api.evidence.retention_store import BATCH, RetentionStore
 from api.records import new_event_id
+from vision.clips.files import sha256_of
 from vision.errors import StorageError
 
 SETTLED: Final = timedelta(minutes=15)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import threading
 import time
 from collections import OrderedDict
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from fastapi import Request
@@ -18,6 +20,7 @@ from api.accounts.who import Actor, Right, check
 from api.evidence.blur import Blurrer
 from api.evidence.files import EvidenceFile
 from api.evidence.folder import DamagedFileError, EvidenceFolder, MissingFileError
+from api.evidence.paths import open_inside
 from api.evidence.slices import Part, SliceResponse, UnsatisfiableRangeError, etags, parse_range
 from api.problems import ProblemError
 from api.store import Store
@@ -48,7 +51,8 @@ class Reads:
                 self._noted.popitem(last=False)
             if key in self._noted:
                 return
-        action = "evidence.read_original" if original else "evidence.read"
+        what = "camera" if file.kind == "tamper" else "evidence"
+        action = f"{what}.read_original" if original else f"{what}.read"
         audit.note(actor, action, file.event_id, f"{file.kind} {file.segment}, file {file.id}")
         with self._lock:
             self._noted[key] = now_s
@@ -101,15 +105,9 @@ class EvidenceDesk:
         if file.state not in WHOLE:
             raise _not_there(file)
         opened = self._open_whole(file)
-        if not original and self._blurrer is not None:
+        if not original:
             opened.close()
-            try:
-                opened = self._blurrer.blurred(file, self.folder.root).open("rb")
-            except OSError as exc:  # EvidenceError is one
-                log.error("%s cannot be blurred: %s", file.path, exc)
-                raise ProblemError(
-                    503, "blurring-unavailable", f"faces could not be blurred, so it is not shown: {exc}"
-                ) from exc
+            opened = self._open_blurred(file, self.folder.root)
         try:
             self._reads.note(audit, actor, file, original=original)
             found = os.fstat(opened.fileno())
@@ -118,6 +116,37 @@ class EvidenceDesk:
             raise
         tag = str(file.sha256)[:32] if original else f"b{found.st_mtime_ns:x}-{found.st_size:x}-{file.id}"
         return opened, f'"{tag}"'
+
+    def beside(
+        self, actor: Actor, audit: Audit, picture: EvidenceFile, folder: Path, *, original: bool
+    ) -> bytes:
+        """A picture that no event has, of a camera trouble: shown and noted as evidence is.
+
+        Args: picture: its ``sha256`` is not looked at; nobody keeps one. folder: where its path begins.
+        Raises: ProblemError if it may not be shown; OSError or ValueError if it is not there.
+        """
+        check(actor, Right.SEE_EVIDENCE, picture.elevator_id)
+        if original:
+            check(actor, Right.SEE_ORIGINALS, picture.elevator_id)
+        with open_inside(folder, picture.path) as opened:
+            data = opened.read()
+        if not original:
+            found = replace(picture, sha256=hashlib.sha256(data).hexdigest())
+            with self._open_blurred(found, folder) as copy:
+                data = copy.read()
+        self._reads.note(audit, actor, picture, original=original)
+        return data
+
+    def _open_blurred(self, file: EvidenceFile, root: Path) -> BinaryIO:
+        if self._blurrer is None:
+            raise blurring_unavailable()
+        try:
+            return self._blurrer.blurred(file, root).open("rb")
+        except OSError as exc:  # EvidenceError is one
+            log.error("%s cannot be blurred: %s", file.path, exc)
+            raise ProblemError(
+                503, "blurring-unavailable", f"faces could not be blurred, so it is not shown: {exc}"
+            ) from exc
 
     def _open_whole(self, file: EvidenceFile) -> BinaryIO:
         try:

@@ -33,6 +33,7 @@ from api.feedback.labels import Shot, class_of, judged_line, yolo_line
 from api.feedback.split import VAL_SHARE, split_of
 from api.records import Event
 from vision.clips.files import FILE_MODE, FOLDER_MODE
+from vision.clips.pictures import jpeg
 from vision.errors import ConfigError, EvidenceError
 from vision.types import CLASS_NAMES, Image
 
@@ -172,10 +173,7 @@ class _Writing:
                 return False
             label = boxed
         image = picture.image if self._order.cover is None else self._order.cover(picture.image)
-        ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        if not ok:
-            raise EvidenceError(f"a picture of event {event.id} cannot be written as JPEG ({width}x{height})")
-        sha256 = self._write(f"{name}/{stem}.jpg", data.tobytes())
+        sha256 = self._write(f"{name}/{stem}.jpg", jpeg(image, JPEG_QUALITY))
         if name != "unsure":
             self._write(f"{name}/labels/{Path(stem).name}.txt", label.encode())
         score, conf = (event.score, 0.0) if row is None else (row.score, row.conf)

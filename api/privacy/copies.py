@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import av
-import cv2
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageSequence, UnidentifiedImageError
 
 from api.privacy.heads import FOUND_CONF, SPREAD, Region, cover, lasting, regions
+from vision.clips.pictures import jpeg
 from vision.errors import EvidenceError
 from vision.sources import read_image
 from vision.types import Detections, Image
@@ -27,13 +27,10 @@ Detect = Callable[..., Detections]
 
 
 def cover_picture(source: Path, target: Path, detect: Detect) -> None:
-    """Copy a JPEG. Raises: SourceError if it cannot be read; EvidenceError, OSError."""
+    """Copy a JPEG. Raises: SourceError if it cannot be read; StorageError, OSError."""
     picture = read_image(source)
     covered = cover(picture, _found(picture, detect))
-    ok, data = cv2.imencode(".jpg", covered, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not ok:
-        raise EvidenceError(f"the copy of {source.name} could not be written as JPEG")
-    target.write_bytes(data.tobytes())
+    target.write_bytes(jpeg(covered, JPEG_QUALITY))
 
 
 def cover_thumbnail(source: Path, target: Path, detect: Detect) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import cv2
 import httpx
 import numpy as np
 import pytest
@@ -18,11 +19,14 @@ from api.accounts.who import NOT_SET_UP, SCOPE_KEY, Actor, Right
 from api.cameras.pictures import keep_picture, picture_path
 from api.cameras.records import CameraTrouble
 from api.load import load_settings
+from api.privacy.blurrer import HeadBlurrer
 from api.records import new_event_id
 from api.store import Store
 from api.web import create_app
 from tests.api.conftest import FakeLink
 from tests.api.live_values import T0, make_elevator, make_state
+from tests.support.fakes import make_detections
+from vision.types import PERSON, Detections, Image
 
 pytestmark = pytest.mark.anyio
 PATH = "/api/v1/camera-troubles"
@@ -43,9 +47,20 @@ def app(store: Store, link: FakeLink, tmp_path: Path) -> FastAPI:
     return make_app(store, link, tmp_path)
 
 
-def make_app(store: Store, link: FakeLink, tmp_path: Path) -> FastAPI:
+class OnePerson:
+    """Finds a person who fills the picture."""
+
+    sha256 = "ab" * 32
+
+    def detect(self, image: Image, conf: float | None = None) -> Detections:
+        height, width = image.shape[:2]
+        return make_detections((PERSON, 0.05, (0, 0, width, height)))
+
+
+def make_app(store: Store, link: FakeLink, tmp_path: Path, *, blurs: bool = True) -> FastAPI:
     settings = load_settings(env={"LIFTGUARD_DATA_DIR": str(tmp_path)})
-    return create_app(store, link, version="9.9.9", settings=settings)
+    blurrer = HeadBlurrer(tmp_path / "blurred", OnePerson) if blurs else None
+    return create_app(store, link, version="9.9.9", settings=settings, blurrer=blurrer)
 
 
 class SignedIn:
@@ -92,12 +107,71 @@ async def test_the_picture_is_given_while_it_is_there(
     store.put_trouble(replace(trouble, picture=path))
     answer = await client.get(f"{PATH}/{trouble.id}/picture")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert answer.headers["cache-control"] == "private, no-store"
     assert answer.content.startswith(b"\xff\xd8")
     (pictures / path).unlink()
     gone = await client.get(f"{PATH}/{trouble.id}/picture")
     assert gone.json()["type"] == "urn:liftguard:problem:no-picture"
     unknown = await client.get(f"{PATH}/{new_event_id()}/picture")
     assert unknown.json()["type"] == "urn:liftguard:problem:unknown-trouble"
+
+
+def striped() -> Image:
+    """Fine stripes: where something was covered there are none."""
+    image = np.zeros((120, 160, 3), np.uint8)
+    image[:, ::8] = image[:, 1::8] = image[:, 2::8] = image[:, 3::8] = 255
+    return image
+
+
+def detail(content: bytes) -> float:
+    """How much of the stripes is left in the upper third of a JPEG."""
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert image is not None
+    return float(np.abs(np.diff(image[:40].astype(int), axis=1)).mean())
+
+
+async def test_heads_are_covered_for_whoever_may_not_see_originals_and_each_look_is_noted(
+    store: Store, link: FakeLink, tmp_path: Path, pictures: Path
+) -> None:
+    trouble = make_trouble()
+    trouble = replace(trouble, picture=picture_path(trouble))
+    assert trouble.picture is not None
+    keep_picture(pictures, trouble.picture, striped())
+    store.put_trouble(trouble)
+    url = f"{PATH}/{trouble.id}/picture"
+    rights = frozenset({Right.SEE_EVENTS, Right.SEE_EVIDENCE})
+    async for client in asking(make_app(store, link, tmp_path), replace(NOT_SET_UP, rights=rights)):
+        covered = await client.get(url)
+        assert (covered.status_code, (await client.get(f"{url}?original=true")).status_code) == (200, 403)
+    more = replace(NOT_SET_UP, rights=rights | {Right.SEE_ORIGINALS})
+    app = make_app(store, link, tmp_path)
+    async for client in asking(app, more):
+        original = await client.get(f"{url}?original=true")
+        assert (await client.get(url)).content == covered.content, "covered unless asked for otherwise"
+    assert detail(covered.content) < detail(original.content) / 10
+    noted = [(e.action, e.target) for e in app.state.parts.accounts.trail.entries()[0]]
+    assert {("camera.read", trouble.id), ("camera.read_original", trouble.id)} <= set(noted)
+
+
+async def test_no_picture_is_shown_where_heads_cannot_be_covered(
+    store: Store, link: FakeLink, tmp_path: Path, pictures: Path
+) -> None:
+    trouble = make_trouble()
+    trouble = replace(trouble, picture=picture_path(trouble))
+    assert trouble.picture is not None
+    keep_picture(pictures, trouble.picture, striped())
+    store.put_trouble(trouble)
+    everything = replace(NOT_SET_UP, rights=frozenset(Right))
+    async for client in asking(make_app(store, link, tmp_path, blurs=False), everything):
+        refused = await client.get(f"{PATH}/{trouble.id}/picture")
+        assert (refused.status_code, refused.json()["type"]) == (
+            503,
+            "urn:liftguard:problem:blurring-unavailable",
+        )
+        assert (await client.get(f"{PATH}/{trouble.id}/picture?original=true")).status_code == 200
+    (pictures / trouble.picture).write_bytes(b"no picture at all")
+    async for client in asking(make_app(store, link, tmp_path), everything):
+        assert (await client.get(f"{PATH}/{trouble.id}/picture")).status_code == 503
 
 
 @pytest.mark.parametrize("path", ["../liftguard.db", "/etc/hostname", "car-1/link.jpg", "car-1"])

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -108,7 +109,9 @@ def write_whole(path: Path, data: bytes) -> str:
     return file.sha256
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file. Raises: OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(file: Path | BufferedReader) -> str:
+    """SHA-256 of a file, hex; of an open one, of what is left to read in it. Raises: OSError."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return sha256_of(opened)
+    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,10 +24,13 @@ _TIME_BASE: Final = Fraction(1, 90_000)
 
 
 def jpeg(image: Image, quality: int = SNAPSHOT_QUALITY) -> bytes:
-    """``image`` (H, W, 3) as JPEG. Raises: StorageError if it cannot be encoded."""
-    ok, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    """``image`` (H, W, 3) uint8 BGR as JPEG, quality 0 to 100. Raises: StorageError if it cannot."""
+    try:
+        ok, data = cv2.imencode(".jpg", np.ascontiguousarray(image), (cv2.IMWRITE_JPEG_QUALITY, quality))
+    except cv2.error:  # empty, or more than JPEG's 65535 pixels on a side
+        ok, data = False, np.empty(0, np.uint8)
     if not ok:
-        raise StorageError(f"a picture of {image.shape[1]}x{image.shape[0]} cannot be encoded as JPEG")
+        raise StorageError(f"a picture of {image.shape[1]}x{image.shape[0]} px cannot be encoded as JPEG")
     return data.tobytes()
 
 
