@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -104,6 +105,36 @@ def view(sample: Sample, rng: Rng, name: str, max_turn_deg: float = 20.0, keep: 
     if rng.random() < 0.35:
         image = recolour(image, rng)
     return Sample(camera_look(image, rng), warp_boxes(boxes, matrix, (w, h)), name, sample.source)
+
+
+def quarter_turned(sample: Sample, quarters: int) -> Sample:
+    """The picture turned anticlockwise by ``quarters`` times 90 degrees, with its boxes."""
+    image, boxes = sample.image, sample.boxes
+    for _ in range(quarters % 4):
+        w = image.shape[1]
+        image = np.ascontiguousarray(np.rot90(image))
+        boxes = tuple(Box(b.class_id, b.y1, w - b.x2, b.y2, w - b.x1) for b in boxes)
+    return replace(sample, image=image, boxes=boxes)
+
+
+def distant(sample: Sample, rng: Rng, name: str) -> Sample:
+    """The picture small within a blurred, enlarged copy of itself, as if seen down a long hall.
+
+    The blur leaves nothing around it that could be named. Boxes below the smallest side are dropped.
+    """
+    seen = view(sample, rng, name, 6.0)
+    h, w = seen.image.shape[:2]
+    scale = float(rng.uniform(0.3, 0.65))
+    around = cv2.GaussianBlur(seen.image, (0, 0), max(h, w) * 0.06)
+    small = cv2.resize(
+        seen.image, (max(8, round(w * scale)), max(8, round(h * scale))), interpolation=cv2.INTER_AREA
+    )
+    sh, sw = small.shape[:2]
+    x, y = int(rng.integers(0, w - sw + 1)), int(rng.integers(0, h - sh + 1))
+    around[y : y + sh, x : x + sw] = small
+    fx, fy = sw / w, sh / h
+    boxes = [Box(b.class_id, b.x1 * fx + x, b.y1 * fy + y, b.x2 * fx + x, b.y2 * fy + y) for b in seen.boxes]
+    return Sample(around.astype(np.uint8), cut_boxes(boxes, (0, 0, w, h)), name, sample.source)
 
 
 def place(

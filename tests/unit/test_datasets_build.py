@@ -11,7 +11,7 @@ import pytest
 from datasets import build as build_module
 from datasets.boxes import Box, Sample
 from datasets.build import folder_digest
-from datasets.composite import OUT_PX, fit, place, view
+from datasets.composite import OUT_PX, distant, fit, place, quarter_turned, view
 from datasets.labels import LABELS, cut_frame, read_boxes, read_frames
 from datasets.shapes import Cutout, cut_out, mask_box, plain_mask, read_with_shape
 from datasets.sources import CHECK_ONLY, READERS
@@ -123,6 +123,31 @@ def test_a_view_keeps_boxes_inside_and_is_repeatable(seed: int) -> None:
     for box in one.boxes:
         assert 0 <= box.x1 < box.x2 <= w
         assert 0 <= box.y1 < box.y2 <= h
+
+
+@pytest.mark.parametrize("quarters", range(5))
+def test_a_quarter_turn_takes_the_boxes_along(quarters: int) -> None:
+    image = cabin()
+    image[30:70, 200:290] = (0, 0, 255)
+    turned = quarter_turned(Sample(image, (Box(E_BIKE, 200, 30, 290, 70),), "a", "s"), quarters)
+    (box,) = turned.boxes
+    inside = turned.image[round(box.y1) : round(box.y2), round(box.x1) : round(box.x2)]
+    assert (inside == (0, 0, 255)).all()
+    assert (turned.image == (0, 0, 255)).all(axis=2).sum() == inside.shape[0] * inside.shape[1] == 40 * 90
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_distant_view_is_small_and_inside(seed: int) -> None:
+    sample = Sample(cabin(size=(400, 400)), (Box(STROLLER, 60, 60, 340, 340),), "a", "s")
+    far = distant(sample, np.random.default_rng(seed), "far")
+    h, w = far.image.shape[:2]
+    assert (far.name, far.source) == ("far", "s")
+    for box in far.boxes:
+        assert 0 <= box.x1 < box.x2 <= w
+        assert 0 <= box.y1 < box.y2 <= h
+        assert box.area < 0.5 * w * h  # 0.65 squared, and a little for the view's own cut
+    again = distant(sample, np.random.default_rng(seed), "far")
+    assert np.array_equal(far.image, again.image)
 
 
 @pytest.mark.parametrize("seed", range(8))
