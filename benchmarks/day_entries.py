@@ -39,7 +39,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mover:
+class Mover:
     """A piece and where it stands; it comes from outside the picture and goes back there."""
 
     image: NDArray[np.float32]
@@ -65,7 +65,7 @@ def entry(material: Material, number: int, seed: int, *, kind: str | None = None
     if rng.random() < 0.5:
         cabin = np.ascontiguousarray(cabin[:, ::-1])
     cabin = camera_look(cabin, rng)
-    movers = [_mover(piece, cabin, rng) for piece in _who(material, kind, rng)]
+    movers = [mover(piece, cabin, rng) for piece in _who(material, kind, rng)]
     inside = np.concatenate(
         [
             np.linspace(0, 1, int(rng.integers(8, 13))),
@@ -74,7 +74,7 @@ def entry(material: Material, number: int, seed: int, *, kind: str | None = None
         ]
     )
     images = [cabin] * EMPTY_BEFORE
-    images += [_drawn_into(cabin, movers, float(share), rng) for share in inside]
+    images += [drawn_into(cabin, movers, float(share), rng) for share in inside]
     images += [cabin] * STILL_AFTER
     return Entry(number, kind, "composite", _timed(images, rng))
 
@@ -95,7 +95,8 @@ def _who(material: Material, kind: str, rng: np.random.Generator) -> list[Cutout
     return [one("person"), main] if rng.random() < 0.7 else [main]
 
 
-def _mover(piece: Cutout, cabin: Image, rng: np.random.Generator) -> _Mover:
+def mover(piece: Cutout, cabin: Image, rng: np.random.Generator, *, inside: bool = False) -> Mover:
+    """Where a piece stands and comes from, at random. Args: inside: it stands wholly inside the picture."""
     h, w = cabin.shape[:2]
     low, high = LENGTH_SHARE.get(piece.class_id, LENGTH_OTHERS)
     turn = 10.0 if piece.class_id in (PERSON, E_BIKE) else 20.0
@@ -107,20 +108,54 @@ def _mover(piece: Cutout, cabin: Image, rng: np.random.Generator) -> _Mover:
         float(cabin.mean()) * rng.uniform(0.7, 1.2) / max(own, 1.0)
     ) ** 0.5  # half way to the cabin's light
     stand = (rng.uniform(-0.1 * pw, w - 0.9 * pw), rng.uniform(0.25 * h - 0.3 * ph, h - 0.9 * ph))
+    if inside:
+        image, alpha, (ph, pw) = _shrunk_into(image, alpha, (w, h))
+        stand = (rng.uniform(0, w - pw), rng.uniform(min(0.2 * h, h - ph), h - ph))
     side = int(rng.integers(3))
     away = ((-pw - 4.0, stand[1]), (w + 4.0, stand[1]), (stand[0], h + 4.0))[side]
     lit = np.clip(image.astype(np.float32) * gain, 0, 255).astype(np.float32)
-    return _Mover(lit, (alpha / 255).astype(np.float32), stand, away, float(rng.uniform(0.75, 1.1)))
+    return Mover(lit, (alpha / 255).astype(np.float32), stand, away, float(rng.uniform(0.75, 1.1)))
 
 
-def _drawn_into(cabin: Image, movers: list[_Mover], share: float, rng: np.random.Generator) -> Image:
+def _shrunk_into(
+    image: Image, alpha: NDArray[np.uint8], size_wh: tuple[int, int]
+) -> tuple[Image, NDArray[np.uint8], tuple[int, int]]:
+    """A piece that fits with room for its jitter. Returns: picture, alpha, (h, w)."""
+    ph, pw = alpha.shape
+    scale = min(1.0, 0.85 * size_wh[0] / pw, 0.85 * size_wh[1] / ph)
+    if scale < 1:
+        wanted = (max(1, round(pw * scale)), max(1, round(ph * scale)))
+        image = np.asarray(cv2.resize(image, wanted, interpolation=cv2.INTER_AREA), np.uint8)
+        alpha = np.asarray(cv2.resize(alpha, wanted, interpolation=cv2.INTER_AREA), np.uint8)
+    return image, alpha, (alpha.shape[0], alpha.shape[1])
+
+
+def visible_share(mover: Mover, cabin: Image, share: float) -> float:
+    """How much of a mover's opaque area is inside the picture when it is ``share`` of the way in, 0 to 1."""
+    h, w = cabin.shape[:2]
+    scale, x, y = _placed(mover, share)
+    rows, columns = np.nonzero(mover.alpha > 0.5)
+    if not len(rows):
+        return 0.0
+    at_x, at_y = columns * scale + x, rows * scale + y
+    return float(np.mean((at_x >= 0) & (at_x < w) & (at_y >= 0) & (at_y < h)))
+
+
+def _placed(mover: Mover, share: float) -> tuple[float, float, float]:
+    """Scale, and the upper left corner in pixels."""
+    scale = mover.grow + (1 - mover.grow) * share
+    x = mover.away[0] + (mover.stand[0] - mover.away[0]) * share
+    y = mover.away[1] + (mover.stand[1] - mover.away[1]) * share
+    return scale, x, y
+
+
+def drawn_into(cabin: Image, movers: list[Mover], share: float, rng: np.random.Generator) -> Image:
     """The car with everybody ``share`` of the way in, each with a little jitter of place and size."""
     canvas = cabin.astype(np.float32)
     h, w = canvas.shape[:2]
     for mover in movers:
-        scale = (mover.grow + (1 - mover.grow) * share) * rng.uniform(0.985, 1.015)
-        x = mover.away[0] + (mover.stand[0] - mover.away[0]) * share + rng.normal(0, 1.5)
-        y = mover.away[1] + (mover.stand[1] - mover.away[1]) * share + rng.normal(0, 1.5)
+        scale, x, y = _placed(mover, share)
+        scale, x, y = scale * rng.uniform(0.985, 1.015), x + rng.normal(0, 1.5), y + rng.normal(0, 1.5)
         matrix = np.array([[scale, 0, x], [0, scale, y]], np.float64)
         alpha = cv2.warpAffine(mover.alpha, matrix, (w, h))[:, :, None]
         piece = cv2.warpAffine(mover.image, matrix, (w, h), borderMode=cv2.BORDER_REPLICATE)
