@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.machine import where_measured
+from benchmarks.machine import Usage, before, where_measured
 from vision.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OUT: Final = Path(__file__).parent / "out"
 PERCENTILES: Final = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+_begun: list[tuple[dict[str, float | int | str], Usage]] = []  # of `run`: what else ran before it
 Draw = Callable[["Figure"], object]
 """Draws onto an empty figure."""
 
@@ -82,6 +83,8 @@ def emit(
 ) -> None:
     """Print the JSON line and the table, draw the plot, compare. Raises: ConfigError for a bad --compare."""
     line = {"benchmark": name, **figures, **where_measured()}
+    for said, since in _begun:
+        line |= said | {"others_during": Usage.now().others_share(since)}
     flat = flatten(line)
     line["targets_met"] = {t.figure: t.met(flat[t.figure]) for t in targets if t.figure in flat}
     earlier = _earlier(options.compare, name) if options.compare else None
@@ -176,6 +179,7 @@ def run(main: Callable[[], None]) -> None:
     from vision.errors import LiftguardError
 
     logging.basicConfig(level=logging.ERROR)  # figures, not the story of every camera
+    _begun[:] = [before()]
     try:
         main()
     except LiftguardError as exc:
