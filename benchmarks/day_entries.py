@@ -24,7 +24,7 @@ SHARES: Final = {"person": 0.80, "cart_suitcase": 0.08, "stroller": 0.06, "wheel
 taken higher than most houses have them, since they are what must not be held."""
 PASSAGE_SHARE: Final = 0.15
 """Of wheelchairs and strollers: a stretch of the bundled clip instead of a composite."""
-EMPTY_BEFORE, STILL_AFTER = 3, 10  # frames of the car alone; after it the pre-hold of a moment ago has ended
+EMPTY_BEFORE, STILL_AFTER = 2, 3  # frames of the car alone; each entry is replayed from a fresh start
 NOISE: Final = 2.0  # grey levels, as `benchmarks.idle`
 
 
@@ -68,9 +68,9 @@ def entry(material: Material, number: int, seed: int, *, kind: str | None = None
     movers = [mover(piece, cabin, rng) for piece in _who(material, kind, rng)]
     inside = np.concatenate(
         [
-            np.linspace(0, 1, int(rng.integers(8, 13))),
-            np.ones(int(rng.integers(8, 13))),
-            np.linspace(1, 0, int(rng.integers(8, 13))),
+            np.linspace(0, 1, int(rng.integers(7, 12))),
+            np.ones(int(rng.integers(7, 12))),
+            np.linspace(1, 0, int(rng.integers(7, 12))),
         ]
     )
     images = [cabin] * EMPTY_BEFORE
@@ -177,8 +177,10 @@ def _passage(clip: list[Image], rng: np.random.Generator) -> list[Image]:
 def _timed(images: list[Image], rng: np.random.Generator) -> list[Frame]:
     """Frames with camera noise, from 0 s on."""
     found = []
+    height, width = images[0].shape[:2]
+    field = np.asarray(rng.normal(0, NOISE, (height + 32, width + 32, 3)), np.float32)
     for number, image in enumerate(images):
-        grain = rng.normal(0, NOISE, image.shape).astype(np.float32)
-        noisy = np.clip(image + grain, 0, 255).astype(np.uint8)
+        y, x = (int(v) for v in rng.integers(0, 32, 2))  # the same large field of noise, laid on elsewhere
+        noisy = np.clip(image + field[y : y + height, x : x + width], 0, 255).astype(np.uint8)
         found.append(Frame(noisy, number / FPS, number))
     return found

@@ -1,13 +1,13 @@
 """What may enter the car on a synthetic day: held-out cut-outs, and empty cabins to lay them into.
 
-The cut-outs are those that `datasets.split` keeps out of training. The cabins are the hand-corrected ceiling
+The cut-outs are those that `datasets.split` keeps out of training; people and wheelchair users are those that
+somebody has looked at (`benchmarks.day_cutouts`). The cabins are the hand-corrected ceiling
 frames in which nothing is labelled, most of them seen in training: held-out ones are too few. No local set
 holds suitcases or carts, so those are drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,13 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import Sample, overlap_share, read_yolo
+from benchmarks.day_cutouts import chosen_pieces
 from datasets.composite import fit
-from datasets.pieces import grab
-from datasets.shapes import Cutout, cut_out
+from datasets.shapes import Cutout
 from datasets.sources import cutouts, mosaics
 from datasets.split import is_val
-from models.sets import load_picture
 from vision.errors import ConfigError
 from vision.sources import iter_frames
 from vision.types import BICYCLE, E_BIKE, PERSON, STROLLER, WHEELCHAIR, Image
@@ -41,17 +39,19 @@ class Material:
     passages: dict[str, list[Image]]  # frames of the bundled clip, 10 per second
 
 
-def gather(data: Path) -> Material:
-    """Everything held out in the local data folder. Raises: ConfigError if a kind has nothing."""
+def gather(data: Path, chosen: Path) -> Material:
+    """Everything held out in the local data folder, and the people that somebody has chosen.
+
+    Args: chosen: a folder of `benchmarks.day_cutouts`. Raises: ConfigError if a kind has nothing.
+    """
     try:
         pieces = list(cutouts(data, is_val))
         empty = [frame.image for frame in mosaics(data, {}) if not frame.boxes]
-        walkers = list(_walkers(data / "wheelchair"))
     except OSError as exc:
         raise ConfigError(
             f"{data}: no cut-outs to make a day of ({exc}); set LIFTGUARD_DATA, see datasets/README.md"
         ) from exc
-    pieces += [piece for sample in walkers for piece in _alone(sample)]
+    pieces += [piece for _, piece in chosen_pieces(chosen)]
     by_kind = {kind: [p for p in pieces if p.class_id == number] for kind, number in KINDS.items()}
     by_kind["e_bike"] = [p for p in pieces if p.class_id == E_BIKE]
     lacking = [kind for kind, found in by_kind.items() if not found]
@@ -95,28 +95,3 @@ def drawn(rng: np.random.Generator) -> Cutout:
     shade = np.linspace(rng.uniform(0.7, 1.0), rng.uniform(0.7, 1.2), w)[None, :, None]
     lit = np.clip(image * shade, 0, 255).astype(np.uint8)
     return Cutout(lit, alpha, NO_CLASS, "drawn")
-
-
-def _walkers(folder: Path) -> Iterator[Sample]:
-    """Held-out pictures of people and wheelchairs in corridors and streets."""
-    for path in sorted((folder / "images").iterdir()):
-        source = f"{folder.name}/{path.stem}"
-        if is_val(source):
-            image = load_picture(path)
-            boxes = read_yolo(folder / "labels" / f"{path.stem}.txt", (image.shape[1], image.shape[0]))
-            yield Sample(image, tuple(boxes), path.stem, source)
-
-
-def _alone(sample: Sample) -> Iterator[Cutout]:
-    """People and wheelchairs of a frame that touch nothing else of it, cut out by GrabCut."""
-    image, boxes = fit(sample.image, sample.boxes)
-    for box in boxes:
-        others = [b for b in boxes if b is not box]
-        if box.class_id not in (PERSON, WHEELCHAIR) or any(overlap_share(box, b) > 0.05 for b in others):
-            continue
-        if min(box.x2 - box.x1, box.y2 - box.y1) < 50:
-            continue
-        mask = grab(image, box)
-        piece = None if mask is None else cut_out(image, mask, box.class_id, sample.source)
-        if piece is not None:
-            yield piece

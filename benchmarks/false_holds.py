@@ -54,11 +54,12 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--entries", type=int, default=DAY, help=f"entries of the day (default: {DAY})")
     made.add_argument("--control", type=int, default=40, help="e-bike entries of the control (default: 40)")
+    made.add_argument("--pieces", type=Path, help="cut-outs chosen by eye (default: OUT/day_pieces)")
     made.add_argument("--seed", type=int, default=1, help="which day (default: 1)")
     made.add_argument("--minutes", type=float, default=math.inf, help="stop then; figures of what was played")
     options = made.parse_args()
     settings = load_settings()
-    material = gather(settings.data)
+    material = gather(settings.data, options.pieces or options.out / "day_pieces")
     detector = build_detector(settings)
     player = Player(settings, detector, material, options.seed, options.out / "false_holds")
     until_s = time.monotonic() + options.minutes * 60
