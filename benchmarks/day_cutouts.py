@@ -1,10 +1,11 @@
 """Cuts people and wheelchair users out of held-out pictures, for somebody to choose from by eye.
 
-The day of `benchmarks.false_holds` needs whole people: half of what GrabCut cuts is a jacket without a head,
-and a detector that takes such a scrap for anything is not at fault. This writes candidates as RGBA pictures
-into OUT/day_pieces/<kind>/ with a contact sheet of each kind. Look at the sheets, then write the good ones into
-OUT/day_pieces/chosen.json: `--choose person 7-27,30-34 --choose wheelchair 14,20-27`. The list holds the
-SHA-256 of each file, so a piece that is made anew must be looked at anew. Real people: never commit them.
+The day of `benchmarks.false_holds` needs whole people: half of what GrabCut cuts is a jacket without a
+head, and a detector that takes such a scrap for anything is not at fault. This writes candidates as RGBA
+pictures into OUT/day_pieces/<kind>/ with a contact sheet of each kind. Look at the sheets, then write the
+good ones into OUT/day_pieces/chosen.json: `--choose person 7-27,30-34 --choose wheelchair 14,20-27`. The
+list holds the SHA-256 of each file, so a piece that is made anew must be looked at anew. Real people: never
+commit them.
 
     python -m benchmarks.day_cutouts [--isnet FILE.onnx] [--most N] [--choose KIND NUMBERS]
 
@@ -138,7 +139,7 @@ def _range(part: str) -> range:
 
 
 def _alone(folder: Path, class_id: int) -> Iterator[tuple[Sample, Box]]:
-    """Held-out people and wheelchairs that are whole, large enough and touch nothing else of their picture."""
+    """Held-out people and wheelchairs that are whole, large and touch nothing else of their picture."""
     for path in sorted((folder / "images").iterdir()):
         source = f"{folder.name}/{path.stem}"
         if not is_val(source):

@@ -25,8 +25,8 @@ from vision.sources import iter_frames
 from vision.sources.address import SAMPLE_PATH
 from vision.types import Image
 
-EMPTY_S: Final = 2.2  # the stream's start, the gate's first look and the coming to rest of the car
-STAND_S: Final = 1.5
+EMPTY_S: Final = 1.6  # the stream begins, the gate takes its first look
+STAND_S: Final = 1.2
 AFTER_S: Final = 3.4  # release takes at most 3 s
 FULL: Final = 0.995
 """Share of the cut-out inside the picture from which it counts as fully in view; the rest is its edge."""

@@ -1,37 +1,45 @@
 """From the picture in which the e-bike is fully in view to the relay, over random clips through real RTSP.
 
-Each clip shows an empty car, the sample clip's e-bike coming in and leaving again, and an empty car;
-mirrored, cropped, slower or faster, darker or brighter, with more noise, at random. The picture in which the
-whole e-bike is first in view is known from the renderer. The clip is played by a real RTSP server, decoded,
-looked at and held as in guard, with a relay in memory. Times run from the moment the decoder gives that
-picture (pre-hold, confirmation) and the last picture that shows the e-bike (release). A negative time means
-that the relay closed before the whole vehicle was in view.
+Clips are those of `benchmarks.e2e_clips`: rendered ones, and composites where there is a local data folder.
+Each is played by a real RTSP server, decoded, looked at and held as in guard, with a relay in memory. Times
+run from the moment the decoder gives the first picture with the whole vehicle (seen, pre-hold,
+confirmation) and the last one that shows any of it (release). A negative time means before the whole
+vehicle was in view. The pre-hold that counts is the one under way then, or the next: one that was let go
+again before is a false start and is counted as such.
 
-    python -m benchmarks.end_to_end [--clips N] [--at-once N] [--seed N]
+Where the time goes: *seen* is the first picture after the vehicle begins to show in which the model calls
+an e-bike at its operating confidence; from seen to pre-hold it is the track's vote, from pre-hold to
+confirmation the rules of `vision.presence`; *looked* is from the decoder to the end of the look, waiting
+included.
+
+Outcomes are kept in OUT/end_to_end/ by model, commit and seed, so a run goes on where it ended.
+
+    python -m benchmarks.end_to_end [--clips N] [--at-once N] [--seed N] [--minutes M] [--pieces FOLDER]
 """
 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
 from api.load import load_settings
 from api.main import build_detector, build_perceiver, build_rules
 from api.settings import Settings
+from benchmarks.day_pieces import Material, gather
+from benchmarks.e2e_clips import Clip, Scene, load_scene, make_clip
+from benchmarks.machine import Usage, where_measured
 from benchmarks.report import Target, emit, parser, run, spread
 from benchmarks.rtsp import RtspServer, encode, need_server, number_of
 from hardware.controller import HoldController
@@ -39,57 +47,46 @@ from hardware.hold import EventStarted, Inputs, Signal
 from hardware.relay import FakeRelay
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
-from vision.sources import iter_frames, open_source
-from vision.sources.address import SAMPLE_PATH
-from vision.types import Image
+from vision.errors import ConfigError
+from vision.sources import open_source
+from vision.types import E_BIKE, Observation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FPS: Final = 10
-EMPTY_S: Final = 1.5
-AFTER_S: Final = 4.5  # release takes at most 3 s
+BATCH: Final = 8  # clips made before they are played: making them must not disturb what is timed
+GRACE_S: Final = 15.0  # for a stream to begin
 TARGETS: Final = (
     Target("pre_hold_ms.p95", "fully in view to relay closed", most=300.0),
     Target("confirm_ms.p95", "fully in view to confirmed", most=700.0),
     Target("release_ms.most", "last in view to relay open", most=3000.0),
     Target("confirmed_share", "of the clips", least=0.95),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The parts of the sample clip that clips are made of; pictures (H, W, 3)."""
-
-    empty: Image
-    entering: list[Image]
-    full_at: int  # index in `entering` of the first picture with the whole vehicle
-    leaving: list[Image]
-    gone_at: int  # index in `leaving` of the last picture that shows any of it
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """Pictures at 10 a second, and what they show when."""
-
-    images: list[Image]
-    full: int  # number of the first picture with the whole vehicle
-    last: int  # number of the last picture that shows any of it
+TIMES: Final = ("seen_ms", "pre_hold_ms", "confirm_ms", "release_ms", "looked_ms")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the pipeline made of one clip; milliseconds, None: it never came."""
 
+    number: int
+    origin: str
+    seen_ms: float | None
     pre_hold_ms: float | None
     confirm_ms: float | None
     release_ms: float | None
+    false_starts: int  # pre-holds let go before the whole vehicle was in view
+    looked_ms: float  # decoder to the end of the look, 95th percentile of the clip
+    jitter_ms: float  # how unevenly the stream gave its pictures, 95th percentile
+    dropped: int  # pictures replaced by newer ones
+    others_share: float  # of the machine, used by others meanwhile
 
 
 class TimedRelay(FakeRelay):
     """A relay in memory that notes when it changed."""
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__()
         self._clock = clock
         self.changes: list[tuple[bool, float]] = []
@@ -102,172 +99,257 @@ class TimedRelay(FakeRelay):
             self.changes.append((energised, self._clock()))
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The clock times of one clip."""
+
+    shown_s: dict[int, float]  # number of a picture -> when the decoder gave it
+    looked_s: dict[int, float]  # ... and when it had been looked at
+    called: list[int]  # numbers of pictures in which the model called an e-bike
+    changes: list[tuple[bool, float]]  # of the relay
+    confirmed: list[float]
+    dropped: int
+
+
 def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
     made.add_argument("--clips", type=int, default=200)
-    made.add_argument("--at-once", type=int, default=1, help="clips played at a time (default: 1)")
+    made.add_argument("--at-once", type=int, default=2, help="clips played at a time (default: 2)")
     made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--minutes", type=float, default=math.inf, help="stop then; figures of what was played")
+    made.add_argument("--pieces", type=Path, help="people chosen by eye (default: OUT/day_pieces)")
     made.add_argument("--model", help="model of the manifest (default: as in the settings)")
     options = made.parse_args()
     need_server()
     settings = load_settings(overrides={"detector.model": options.model} if options.model else {})
-    scene = load_scene()
+    try:
+        material = gather(settings.data, options.pieces or options.out / "day_pieces")
+    except ConfigError as exc:
+        material = None
+        Console(stderr=True).print(f"[yellow]Rendered clips alone:[/] {exc}")
     detectors = [build_detector(settings) for _ in range(options.at_once)]
-    free = list(detectors)
-    lock = threading.Lock()
-
-    def one(number: int, folder: Path) -> Outcome:
-        with lock:
-            detector = free.pop()
-        try:
-            clip = make_clip(scene, np.random.default_rng((options.seed, number)))
-            return play(clip, folder / f"{number}.mp4", settings, detector)
-        finally:
-            with lock:
-                free.append(detector)
-
-    with (
-        tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder,
-        ThreadPoolExecutor(options.at_once) as pool,
-        Progress(console=Console(stderr=True)) as progress,
-    ):
-        work = partial(one, folder=Path(folder))
-        found = list(progress.track(pool.map(work, range(options.clips)), options.clips, description="clips"))
-    pre, sure, gone = (
-        np.array([v for v in (getattr(o, name) for o in found) if v is not None])
-        for name in ("pre_hold_ms", "confirm_ms", "release_ms")
-    )
+    name = f"{detectors[0].sha256[:8]}-{where_measured()['commit']}-{options.seed}-{options.at_once}.jsonl"
+    found = play_all(settings, detectors, material, options, options.out / "end_to_end" / name)
     figures: dict[str, Any] = {
-        "clips": options.clips,
+        "clips": len(found),
+        "clips_wanted": options.clips,
         "at_once": options.at_once,
         "seed": options.seed,
-        "pre_hold_share": round(len(pre) / options.clips, 4),
-        "confirmed_share": round(len(sure) / options.clips, 4),
-        "released_share": round(len(gone) / options.clips, 4),
+        **summary(found),
+        "by_origin": {
+            origin: summary([o for o in found if o.origin == origin])
+            for origin in sorted({o.origin for o in found})
+        },
+        "others_share": round(float(np.mean([o.others_share for o in found])), 3),
         "model": detectors[0].name,
         "model_sha256": detectors[0].sha256,
         "threads": settings.detector.threads,
     }
-    for name, values in (("pre_hold_ms", pre), ("confirm_ms", sure), ("release_ms", gone)):
-        if len(values):
-            figures[name] = spread(values) | {"most": round(float(values.max()), 1)}
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for values, label in ((pre, "pre-hold"), (sure, "confirmed"), (gone, "released after leaving")):
-            if len(values):
-                axes.plot(np.sort(values), np.linspace(0, 1, len(values)), label=f"{label} ({len(values)})")
+        for key, label in (
+            ("seen_ms", "seen by the model"),
+            ("pre_hold_ms", "pre-hold"),
+            ("confirm_ms", "confirmed"),
+            ("release_ms", "released after leaving"),
+        ):
+            for origin, style in (("rendered", "-"), ("composited", "--")):
+                values = times([o for o in found if o.origin == origin], key)
+                if len(values):
+                    share = np.linspace(0, 1, len(values))
+                    colour = f"C{TIMES.index(key)}"
+                    axes.plot(np.sort(values), share, style, color=colour, label=f"{label}, {origin}")
         for limit in (300, 700, 3000):
             axes.axvline(limit, linestyle=":", linewidth=1)
-        axes.set(xlabel="milliseconds", ylabel="share of clips", title=f"{options.clips} clips through RTSP")
-        axes.legend()
+        axes.set(xlabel="milliseconds", ylabel="share of clips", title=f"{len(found)} clips through RTSP")
+        axes.legend(fontsize=7)
 
     emit("end_to_end", figures, options, targets=TARGETS, draw=draw)
 
 
-def load_scene() -> Scene:
-    """Cut the sample clip into its parts by its ground truth."""
-    facts = json.loads(SAMPLE_PATH.with_suffix(".json").read_text("utf-8"))
-    times = facts["intervals"]["e_bike"]
-    images = [frame.image for frame in iter_frames("sample")]
-    at = {name: round(times[name] * facts["fps"]) for name in times}
-    entering = images[at["first_partly_s"] : at["first_fully_s"] + 25]
-    leaving = images[at["last_fully_s"] - 5 : at["last_partly_s"] + 1]
-    return Scene(
-        images[0],
-        entering,
-        at["first_fully_s"] - at["first_partly_s"],
-        leaving,
-        at["last_partly_s"] - at["last_fully_s"] + 5,
-    )
+def times(found: list[Outcome], key: str) -> np.ndarray[Any, Any]:
+    """That time of all clips in which it came."""
+    return np.array([value for o in found if (value := getattr(o, key)) is not None])
 
 
-def make_clip(scene: Scene, rng: np.random.Generator) -> Clip:
-    """A random variant of coming in and leaving."""
-    speed = float(rng.uniform(0.8, 1.25))
-    come = [min(round(i), len(scene.entering) - 1) for i in np.arange(0, len(scene.entering), speed)]
-    leave = [min(round(i), len(scene.leaving) - 1) for i in np.arange(0, len(scene.leaving), speed)]
-    before = round(EMPTY_S * FPS) + int(rng.integers(0, 8))
-    full = before + next(n for n, i in enumerate(come) if i >= scene.full_at)
-    last = before + len(come) + max(n for n, i in enumerate(leave) if i <= scene.gone_at)
-    order = [scene.empty] * before
-    order += [scene.entering[i] for i in come] + [scene.leaving[i] for i in leave]
-    order += [scene.empty] * round(AFTER_S * FPS)
-    return Clip(list(_varied(order, rng)), full, last)
+def summary(found: list[Outcome]) -> dict[str, Any]:
+    """Shares, percentiles and extremes over some clips."""
+    figures: dict[str, Any] = {
+        "n": len(found),
+        "seen_share": share(found, "seen_ms"),
+        "pre_hold_share": share(found, "pre_hold_ms"),
+        "confirmed_share": share(found, "confirm_ms"),
+        "released_share": share(found, "release_ms"),
+        "false_starts": sum(o.false_starts for o in found),
+        "dropped": sum(o.dropped for o in found),
+    }
+    for key in (*TIMES, "jitter_ms"):
+        values = times(found, key)
+        if len(values):
+            figures[key] = spread(values) | {"most": round(float(values.max()), 1)}
+    for key, (since, to) in {
+        "seen_to_pre_hold_ms": ("seen_ms", "pre_hold_ms"),
+        "pre_hold_to_confirm_ms": ("pre_hold_ms", "confirm_ms"),
+    }.items():
+        pairs = [(getattr(o, since), getattr(o, to)) for o in found]
+        gaps = [b - a for a, b in pairs if a is not None and b is not None]
+        if gaps:
+            figures[key] = spread(gaps)
+    return figures
 
 
-def _varied(images: list[Image], rng: np.random.Generator) -> Iterator[Image]:
-    """The same look for the whole clip, new grain for every picture."""
-    mirror = rng.random() < 0.5
-    height, width = images[0].shape[:2]
-    left, top, right, bottom = (float(rng.uniform(0, 0.06)) for _ in range(4))
-    x1, x2 = round(left * width), round((1 - right) * width)
-    y1, y2 = round(top * height), round((1 - bottom) * height)
-    gain, offset, gamma = (float(rng.uniform(*of)) for of in ((0.6, 1.25), (-15, 15), (0.75, 1.3)))
-    level: NDArray[np.float64] = np.arange(256) / 255
-    bent: NDArray[np.float64] = np.power(level, gamma) * gain + offset / 255
-    table = np.clip(bent * 255, 0, 255).astype(np.uint8)
-    grain = float(rng.uniform(0.5, 5.0))
-    for image in images:
-        cut = cv2.resize(image[y1:y2, x1:x2], (width, height), interpolation=cv2.INTER_LINEAR)
-        cut = cv2.LUT(cut[:, ::-1] if mirror else cut, table)
-        noisy = cut.astype(np.int16) + np.asarray(rng.normal(0, grain, cut.shape)).astype(np.int16)
-        yield np.clip(noisy, 0, 255).astype(np.uint8)
+def share(found: list[Outcome], key: str) -> float:
+    """Of the clips, in which it came at all."""
+    return round(len(times(found, key)) / max(len(found), 1), 4)
+
+
+def play_all(
+    settings: Settings,
+    detectors: list[OnnxDetector],
+    material: Material | None,
+    options: Any,
+    journal: Path,
+) -> list[Outcome]:
+    """Every clip, but those that were played before, until the time is up."""
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    lines = journal.read_text("utf-8").splitlines() if journal.exists() else []
+    known = {one["number"]: Outcome(**one) for one in map(json.loads, lines)}
+    todo = [n for n in range(options.clips) if n not in known]
+    scene, until_s = load_scene(), time.monotonic() + options.minutes * 60
+    with (
+        tempfile.TemporaryDirectory(prefix="liftguard-bench-") as name,
+        ThreadPoolExecutor(len(detectors)) as pool,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+        journal.open("a", encoding="utf-8") as file,
+    ):
+        task = progress.add_task("clips", total=len(todo))
+        for start in range(0, len(todo), BATCH):
+            if time.monotonic() > until_s:
+                break
+            batch = todo[start : start + BATCH]
+            clips = list(_written(batch, scene, material, options.seed, Path(name)))
+            free = list(detectors)
+            lock = threading.Lock()
+
+            def one(clip: Clip, path: Path, free: list[OnnxDetector] = free, lock: Any = lock) -> Outcome:
+                with lock:
+                    detector = free.pop()
+                try:
+                    return play(clip, path, settings, detector)
+                finally:
+                    with lock:
+                        free.append(detector)
+
+            for outcome in pool.map(lambda pair: one(*pair), clips):
+                known[outcome.number] = outcome
+                file.write(json.dumps(asdict(outcome)) + "\n")
+                file.flush()
+                progress.advance(task)
+    return [known[n] for n in range(options.clips) if n in known]
+
+
+def _written(
+    numbers: list[int], scene: Scene, material: Material | None, seed: int, folder: Path
+) -> Iterator[tuple[Clip, Path]]:
+    for number in numbers:
+        clip = make_clip(scene, material, seed, number)
+        path = folder / f"{number}.mp4"
+        encode(path, clip.images, FPS)
+        yield clip, path
 
 
 def play(clip: Clip, path: Path, settings: Settings, detector: OnnxDetector) -> Outcome:
     """Serve the clip, watch it as guard does, and take the times."""
-    encode(path, clip.images, FPS)
     elevator = settings.elevators[0]
     perceiver = build_perceiver(settings, elevator, detector)
     slot, relay = PresenceSlot(), TimedRelay(time.monotonic)
-    confirmed: list[float] = []
+    heard = Heard({}, {}, [], relay.changes, [], 0)
 
     def hear(signal: Signal) -> None:
         if isinstance(signal, EventStarted):
-            confirmed.append(time.monotonic())
+            heard.confirmed.append(time.monotonic())
 
     controller = HoldController(
         relay, build_rules(elevator), slot, read_inputs=Inputs, clock=time.monotonic, on_signal=hear
     )
-    shown_s: dict[int, float] = {}  # number of a picture -> when the decoder gave it
+    usage = Usage.now()
     with RtspServer(path) as server:
         source = open_source(server.url)
         controller.start()
         try:
-            until_s = time.monotonic() + len(clip.images) / FPS + 15
-            while time.monotonic() < until_s and len(clip.images) - 3 not in shown_s:
+            until_s = time.monotonic() + len(clip.images) / FPS + GRACE_S
+            while time.monotonic() < until_s and not _over(clip, heard):
                 frame = source.read(0.5)
                 if frame is None:
                     continue
-                shown_s.setdefault(number_of(frame.image), frame.t_s)
-                slot.put(perceiver.look(frame).presence)
+                number = number_of(frame.image)
+                heard.shown_s.setdefault(number, frame.t_s)
+                seen = perceiver.look(frame)
+                slot.put(seen.presence)
+                heard.looked_s.setdefault(number, time.monotonic())
+                if _calls(seen, detector.operating_conf(E_BIKE)):
+                    heard.called.append(number)
+            dropped = source.status().dropped
+            heard = replace(heard, changes=list(relay.changes))  # before the end lets go
         finally:
             controller.stop()
             source.close()
             path.unlink()
-    return outcome(clip, shown_s, relay.changes, confirmed)
+    others = Usage.now().others_share(usage)
+    return outcome(clip, heard, dropped=dropped, others=others)
 
 
-def outcome(
-    clip: Clip, shown_s: dict[int, float], changes: list[tuple[bool, float]], confirmed: list[float]
-) -> Outcome:
+def _over(clip: Clip, heard: Heard) -> bool:
+    """Nothing more can come: the end was shown, or the relay opened after the vehicle had gone."""
+    if not heard.shown_s:
+        return False
+    newest = max(heard.shown_s)
+    gone = newest > clip.last and bool(heard.confirmed) and not heard.changes[-1][0]
+    return gone or newest >= len(clip.images) - 3
+
+
+def _calls(seen: Observation, conf: float) -> bool:
+    found = seen.detections
+    return found is not None and bool(((found.class_id == E_BIKE) & (found.conf >= conf)).any())
+
+
+def outcome(clip: Clip, heard: Heard, *, dropped: int = 0, others: float = 0.0) -> Outcome:
     """Times in milliseconds; of a picture that was dropped the next one that was not counts."""
 
-    def when(number: int) -> float | None:
-        return next((shown_s[n] for n in sorted(shown_s) if n >= number), None)
-
-    full_s, last_s = when(clip.full), when(clip.last)
-    closed = next((t for on, t in changes if on), None)
-    opened = [t for on, t in changes if not on]
-    sure = confirmed[0] if confirmed else None
-    released = opened[-1] if opened and sure is not None and last_s is not None else None
+    def when(number: int, times_s: dict[int, float]) -> float | None:
+        return next((times_s[n] for n in sorted(times_s) if n >= number), None)
 
     def ms(to: float | None, since: float | None) -> float | None:
         return None if to is None or since is None else round((to - since) * 1000, 1)
 
-    return Outcome(ms(closed, full_s), ms(sure, full_s), ms(released, last_s))
+    full_s, last_s = when(clip.full, heard.shown_s), when(clip.last, heard.shown_s)
+    called = next((n for n in sorted(heard.called) if n >= clip.first), None)
+    seen_s = None if called is None else when(called, heard.looked_s)
+    holds = [
+        (on_s, next((t for up, t in heard.changes[i + 1 :] if not up), math.inf))
+        for i, (on, on_s) in enumerate(heard.changes)
+        if on
+    ]
+    closed = next((on for on, off in holds if full_s is not None and off > full_s), None)
+    opened = [off for _, off in holds if off < math.inf]
+    sure = heard.confirmed[0] if heard.confirmed else None
+    looked = [heard.looked_s[n] - t for n, t in heard.shown_s.items() if n in heard.looked_s]
+    ideal = [t - n / FPS for n, t in heard.shown_s.items()]
+    return Outcome(
+        clip.number,
+        clip.origin,
+        seen_ms=ms(seen_s, full_s),
+        pre_hold_ms=ms(closed, full_s),
+        confirm_ms=ms(sure, full_s),
+        release_ms=ms(opened[-1], last_s) if opened and sure is not None else None,
+        false_starts=sum(off <= full_s for _, off in holds) if full_s is not None else 0,
+        looked_ms=spread(np.array(looked or [0.0]) * 1000)["p95"],
+        jitter_ms=spread((np.array(ideal or [0.0]) - min(ideal, default=0.0)) * 1000)["p95"],
+        dropped=dropped,
+        others_share=others,
+    )
 
 
 if __name__ == "__main__":
