@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
@@ -162,6 +162,11 @@ class EventBook:
         """The id of the open event, or None."""
         event = self._open
         return event.id if event else None
+
+    def renew(self, model_name: str, model_sha256: str) -> None:
+        """Events that start from now on were seen by this model."""
+        with self._lock:
+            self._identity = replace(self._identity, model_name=model_name, model_sha256=model_sha256)
 
     def signal(self, signal: Signal) -> None:
         """Book one signal of the hold."""

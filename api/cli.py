@@ -10,7 +10,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from rich.markup import escape
 
 from api import cli_bench, cli_commission, cli_dataset, cli_evidence, cli_model, cli_simulate, cli_users
 from vision.errors import LiftguardError
+
+if TYPE_CHECKING:
+    from api.settings import Settings
 
 app = typer.Typer(
     name="liftguard",
@@ -117,7 +120,10 @@ def guard(source: SourceOption = None, config: ConfigOption = None) -> None:
     from api.guard import run_guard
     from api.load import load_settings
 
-    sys.exit(run_guard(load_settings(config, overrides=_overrides(source, {}))))
+    def read() -> Settings:
+        return load_settings(config, overrides=_overrides(source, {}))
+
+    sys.exit(run_guard(read(), read))
 
 
 @app.command("let-go")

@@ -32,6 +32,7 @@ from api.load import find_config, load_settings
 from api.main import build_detector, build_source, check_port
 from api.outputs import no_player, speaks
 from api.relays import build_board, build_inputs, build_relay
+from api.run_dir import current_run_dir
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.times import utc_now
@@ -123,7 +124,7 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
     except OSError as exc:
         yield Finding("data folder", "fail", f"{folder} cannot be written: {exc}; set data_dir or its owner")
         return
-    socket_address(settings.run_dir, LIVE)
+    socket_address(current_run_dir(settings), LIVE)
     said = f"{folder.resolve()}, {free_gb:.1f} GB free"
     yield Finding("data folder", "ok" if free_gb >= FREE_WARN_GB else "warn", said)
 

@@ -15,6 +15,7 @@ from api.latency import LatencyWindow
 from api.live import CameraState, DoorState, ElevatorState, LiveBox, LiveFrameInfo
 from api.metrics import GuardMetrics
 from api.narrate import tell
+from api.reload import Model, votes_for
 from api.settings import ElevatorSettings
 from api.times import WallTime
 from hardware.controller import HoldController
@@ -140,6 +141,15 @@ class Elevator:
         """A person lets the door go; the door first, then the book."""
         self.parts.controller.release(f"{by}: {reason}", for_s)
         self.parts.book.act(self._times.clock(), "release", by, reason)
+
+    def renew(self, model: Model) -> None:
+        """Look with this model from the next frame on; a hold that goes on is not touched. Any thread."""
+        self.parts.perceiver.renew(model, operating_conf=model.operating_conf, votes=votes_for(model))
+        self.parts.book.renew(model.name, model.sha256)
+
+    def picture_wh(self) -> tuple[int, int] | None:
+        """Size of the camera's pictures, pixels; None before the first."""
+        return self.parts.source.status().size_wh
 
     def rearm(self, reason: str, by: str) -> None:
         """A person ends a release early."""

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from api.book import Write
 from api.elevator import Elevator
 from api.evidence.converter import Converter
 from api.evidence.sweeper import Sweeper
+from api.hang_up import has_terminal
 from api.live import (
     Command,
     GuardState,
@@ -33,6 +34,7 @@ from api.logs import set_up_logging
 from api.metrics import GuardMetrics
 from api.recorder import Recorder
 from api.records import GuardRun, new_event_id
+from api.reload import ModelReload
 from api.settings import Settings
 from api.times import WallTime
 from api.watch import Watch
@@ -78,6 +80,7 @@ class Guard:
         converter: Converter | None = None,
         can_restart: bool = False,
         sweeper: Sweeper | None = None,
+        reload: ModelReload | None = None,
     ) -> None:
         self._sweeper = sweeper
         self._converter = converter
@@ -85,6 +88,7 @@ class Guard:
         self._recorder = recorder
         self._link = link
         self._model = model
+        self._reload = reload
         self._metrics = metrics
         self._times = times
         self._watch = watch
@@ -129,13 +133,18 @@ class Guard:
         self._recorder.stop()
         self._link.close()
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, reload: threading.Event | None = None) -> None:
         """Tell web what is going on until ``stop`` is set or a restart is asked for.
 
         The doors do not depend on this loop.
+
+        Args: reload: set by whoever wants the model to be loaded again; cleared here.
         """
         failing = False
         while not stop.wait(LOOP_S) and not self.again:
+            if reload is not None and reload.is_set():
+                reload.clear()
+                self.reload_model()
             try:
                 self.turn(self._times.clock())
             except Exception:  # top of a loop that must go on: web is not told, the doors are not affected
@@ -145,6 +154,11 @@ class Guard:
                 stop.wait(1.0)
             else:
                 failing = False
+
+    def reload_model(self) -> None:
+        """Load the model again in the background; the one at work goes on until then."""
+        if self._reload:
+            self._reload.ask()
 
     def turn(self, now_s: float) -> None:
         """One turn of the loop: evidence, live pictures, state, metrics."""
@@ -173,7 +187,7 @@ class Guard:
             version=version(),
             started_at=self._started,
             at=self._times.wall(),
-            model=self._model,
+            model=self._reload.now if self._reload else self._model,
             store_ok=self._recorder.ok,
             can_restart=self._can_restart,
             elevators=tuple(e.state() for e in self._elevators),
@@ -259,25 +273,33 @@ def fit(info: LiveFrameInfo, image: Image) -> tuple[LiveFrameInfo, Image]:
     return info.model_copy(update={"size_wh": size, "boxes": boxes}), small
 
 
-def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM, SIGINT and SIGHUP (a closed terminal) set."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+def listen_to_signals() -> tuple[threading.Event, threading.Event]:
+    """Two events: SIGTERM and SIGINT set the first (end), SIGHUP the second (load the model again).
+
+    Started by hand in a terminal, SIGHUP says that the terminal was closed, and ends guard too.
+    """
+    stop, reload = threading.Event(), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    return stop
+    hung_up = stop if has_terminal() else reload
+    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())
+    return stop, reload
 
 
-def run_guard(settings: Settings) -> int:
-    """Run until a signal comes. Returns the exit code."""
+def run_guard(settings: Settings, read_again: Callable[[], Settings] | None = None) -> int:
+    """Run until a signal comes. Returns the exit code.
+
+    Args: read_again: reads the settings anew, for `api.reload`; None: they stay as they are.
+    """
     from api.main import build_guard
 
     os.umask(0o077)  # what guard writes is for this user alone
     set_up_logging(settings.log_level, "guard")
-    stop = stop_on_signals()
-    guard = build_guard(settings)
+    stop, reload = listen_to_signals()
+    guard = build_guard(settings, read_again)
     try:
         guard.start()
-        guard.run(stop)
+        guard.run(stop, reload)
     finally:
         guard.stop()
     return AGAIN if guard.again and not stop.is_set() else 0

@@ -52,6 +52,9 @@ class ModelInfo(_Live):
     name: str
     sha256: str
     imgsz: int = Field(description="Input side, pixels")
+    refused: str = Field(
+        "", description="Why the model that guard was last told to load is not the one at work; empty: it is"
+    )
 
 
 class CameraState(_Live):

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,14 +27,14 @@ from api.evidence.sweeper import Sweeper
 from api.guard import Guard
 from api.latency import LatencyWindow
 from api.link import GuardLink
-from api.live import ModelInfo
 from api.logs import set_up_logging
 from api.metrics import GuardMetrics
 from api.notify import Notifier
 from api.outputs import build_heartbeat, build_voice
 from api.recorder import Recorder
 from api.relays import build_inputs, build_relay, with_schedule
-from api.run_dir import guard_run_dir, web_run_dir
+from api.reload import ModelReload, info_of, votes_for
+from api.run_dir import current_run_dir, guard_run_dir
 from api.settings import ElevatorSettings, Settings
 from api.store import Store
 from api.times import WallTime
@@ -56,13 +56,9 @@ from vision.sources.masked import MaskedSource
 from vision.sources.packets import OnPacket
 from vision.tamper import TamperWatch
 from vision.types import FrameSource
-from vision.vote import VoteParams
 from vision.zones import Zone
 
 log = logging.getLogger(__name__)
-
-CALIBRATED_NEUTRAL = 0.5
-"""A probability that says nothing either way. Raw scores keep the vote's own, which was set on them."""
 
 
 def build_detector(settings: Settings) -> OnnxDetector:
@@ -91,7 +87,7 @@ def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: On
             confirm_hits=settings.vision.confirm_hits,
         ),
         operating_conf=detector.operating_conf,
-        votes=VoteParams(neutral_conf=CALIBRATED_NEUTRAL) if detector.is_calibrated else None,
+        votes=votes_for(detector),
         gate=MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate(),
     )
 
@@ -145,8 +141,11 @@ def build_tamper(elevator: ElevatorSettings) -> TamperWatch | None:
     return TamperWatch() if wanted else None
 
 
-def build_guard(settings: Settings) -> Guard:
-    """Everything that the guard process runs, not yet started."""
+def build_guard(settings: Settings, read_again: Callable[[], Settings] | None = None) -> Guard:
+    """Everything that the guard process runs, not yet started.
+
+    Args: read_again: reads the settings anew when the model is to be loaded again; None: they stay.
+    """
     times, metrics = WallTime(), GuardMetrics()
     make_private(settings.data_dir)
     with ExitStack() as undo:  # what has been opened is closed again if something after it is refused
@@ -165,7 +164,7 @@ def build_guard(settings: Settings) -> Guard:
             built = build_elevator(settings, elevator, relay, detector, recorder, converter, metrics, times)
             undo.callback(built.stop)
             elevators.append(built)
-        model = ModelInfo(name=detector.name, sha256=detector.sha256, imgsz=detector.size_wh[0])
+        model = info_of(detector)
         watch = Watch({e.id: e.parts.controller for e in elevators}, Notifier(), times.clock, leave_at_once)
         guard = Guard(
             elevators,
@@ -178,6 +177,12 @@ def build_guard(settings: Settings) -> Guard:
             converter=converter,
             can_restart=is_started_again(os.environ),
             sweeper=build_sweeper(settings, times),
+            reload=ModelReload(
+                lambda: build_detector(read_again() if read_again else settings),
+                elevators,
+                model,
+                lambda outcome: metrics.model_reloads.labels(outcome).inc(),
+            ),
         )
         link.serve_commands(guard.command)
         undo.pop_all()
@@ -293,7 +298,7 @@ def run_web(settings: Settings) -> int:
         log.error("%s", exc)
     web = settings.web
     accounts = Accounts(store, rules_of(settings), oidc=Oidc(web.oidc) if web.oidc else None)
-    link = WebLink(web_run_dir(settings))
+    link = WebLink(current_run_dir(settings))
     quietly = settings.detector.model_copy(update={"threads": 1})  # beside guard, which needs the cores
     one_thread = settings.model_copy(update={"detector": quietly})
     app = create_app(

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from api.evidence.clip_metrics import ClipMetrics
 from api.evidence.metrics import EvidenceMetrics
 from api.live import GuardState
+from api.reload import OUTCOMES
 from hardware.hold import EventEnded, EventStarted, FalsePreHold, Phase, Signal
 from vision.tamper import TROUBLE_KINDS
 from vision.types import Observation
@@ -31,6 +32,11 @@ class GuardMetrics:
         self.vision_errors = self._counter("vision_errors", "Frames that could not be looked at", per)
         self.events = self._counter("events", "Confirmed e-bikes", per)
         self.false_pre_holds = self._counter("false_pre_holds", "Pre-holds that were not confirmed", per)
+        self.model_reloads = self._counter(
+            "model_reloads", "Times that guard was told to load its model again", ("outcome",)
+        )
+        for outcome in OUTCOMES:
+            self.model_reloads.labels(outcome)  # shown as 0 from the start
         self.hold_seconds = self._counter(
             "hold_seconds", "Time the relay held the door, of ended events", per
         )

@@ -85,8 +85,8 @@ class Reason(BaseModel):
     """One thing that needs attention."""
 
     code: str = Field(
-        description="guard_silent, camera_<state or trouble>, blind, relay_failing, store_failing "
-        "or guard_store_failing"
+        description="guard_silent, camera_<state or trouble>, blind, relay_failing, store_failing, "
+        "guard_store_failing or model_refused"
     )
     detail: str
     elevator_id: str | None = None

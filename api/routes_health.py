@@ -49,6 +49,14 @@ def reasons(parts: Parts, state: GuardState | None) -> list[Reason]:
     else:
         if not state.store_ok:
             found.append(Reason(code="guard_store_failing", detail="guard cannot write events; see its log"))
+        if state.model.refused:
+            found.append(
+                Reason(
+                    code="model_refused",
+                    detail=f"guard goes on with {state.model.name}; the model that it was told to load was "
+                    f"refused: {state.model.refused}",
+                )
+            )
         for e in state.elevators:
             if e.camera.state not in WELL:
                 found.append(

@@ -28,7 +28,7 @@ def spare_run_dir(settings: Settings) -> Path:
 
 
 def guard_run_dir(settings: Settings) -> Path:
-    """Where guard shall open its sockets."""
+    """Where guard shall open its sockets. For guard alone: it removes what an earlier one left elsewhere."""
     usual, spare = settings.run_dir, spare_run_dir(settings)
     if settings.runtime_dir is not None or _writable(usual):
         for left in spare.glob(SOCKETS) if _ours(spare) else ():
@@ -43,8 +43,8 @@ def guard_run_dir(settings: Settings) -> Path:
     return spare
 
 
-def web_run_dir(settings: Settings) -> Path:
-    """Where guard's sockets are, or will be."""
+def current_run_dir(settings: Settings) -> Path:
+    """Where guard's sockets are, or will be: for everybody but guard. Looks, and changes nothing."""
     spare = spare_run_dir(settings)
     if settings.runtime_dir is None and _ours(spare) and (spare / LIVE).exists():
         return spare

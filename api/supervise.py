@@ -22,6 +22,7 @@ from rich.panel import Panel
 
 from api.about import version
 from api.again import AGAIN, SUPERVISED
+from api.hang_up import has_terminal
 from api.load import CONFIG_ENV, ENV_PREFIX
 from api.settings import Settings
 from api.wiring import relay_name
@@ -48,6 +49,7 @@ class Child(Protocol):
     def terminate(self) -> None: ...  # noqa: D102
     def kill(self) -> None: ...  # noqa: D102
     def wait(self, timeout: float | None = None) -> int: ...  # noqa: D102
+    def send_signal(self, sig: int) -> None: ...  # noqa: D102
 
 
 Spawn = Callable[[str], Child]
@@ -101,6 +103,12 @@ class Supervisor:
             self._pause_s[name] = min(RESTART_S[1], self._pause_s[name] * 2)
         return None
 
+    def reload(self) -> None:
+        """Have guard load its model again (`api.reload`). While it is down nothing: the next one reads it."""
+        guard = self._children.get("guard")
+        if guard is not None:
+            guard.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End every process, guard first: it lets the doors go."""
         for child in self._children.values():
@@ -147,12 +155,14 @@ def supervise(settings: Settings, config: Path | None, overrides: Mapping[str, A
             [sys.executable, "-m", "api", name],
             env=env,
             start_new_session=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509  this process has one thread
+            preexec_fn=_as_child,  # noqa: PLW1509  this process has one thread
         )
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    stop, reload = threading.Event(), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    hung_up = stop if has_terminal() else reload
+    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())
     console.print(banner(settings))
     supervisor = Supervisor(spawn, time.monotonic, lambda text: console.print(f"[yellow]run   {text}[/]"))
     supervisor.start()
@@ -160,6 +170,9 @@ def supervise(settings: Settings, config: Path | None, overrides: Mapping[str, A
     try:
         while code is None and not stop.wait(POLL_S):
             code = supervisor.watch()
+            if reload.is_set():
+                reload.clear()
+                supervisor.reload()
     finally:
         console.print("run   stopping: every door is let go")
         supervisor.stop()
@@ -173,6 +186,12 @@ def end_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _as_child() -> None:
+    """Deaf to SIGHUP until guard listens to it: one that comes too early must not end it."""
+    end_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def banner(settings: Settings) -> Panel:

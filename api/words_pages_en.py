@@ -69,6 +69,7 @@ PAGES_ENGLISH: Final = {
     "dev.since": "Since",
     "dev.versions": "Guard and web have different versions: restart the older one.",
     "trouble.guard_silent": "Guard is not running",
+    "trouble.model_refused": "The new model was refused; the last one goes on",
     "trouble.guard_store_failing": "Events cannot be stored",
     "trouble.store_failing": "The store cannot be read",
     "trouble.relay_failing": "Relay fails; the door is let go",

@@ -68,6 +68,7 @@ PAGES_CHINESE: Final = {
     "dev.since": "启动于",
     "dev.versions": "监测程序与网页程序版本不同，请重启较旧的一个。",
     "trouble.guard_silent": "监测程序未运行",
+    "trouble.model_refused": "新模型未被采用，仍使用原来的模型",
     "trouble.guard_store_failing": "事件无法保存",
     "trouble.store_failing": "事件无法读取",
     "trouble.relay_failing": "继电器异常，已解除开门保持",

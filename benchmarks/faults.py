@@ -1,9 +1,10 @@
 """How long a door stays held after a fault: real processes, and a Modbus board played by this program.
 
 Prints a table and one JSON line with the seconds from the fault until the board's contact opened. Without a
-charge pump and without the board's own fail-safe timer: what the program alone gives.
+charge pump and without the board's own fail-safe timer: what the program alone gives. A run can be cut into
+pieces: ``--report FILE`` puts the rows that were measured into a file, beside those that are there.
 
-    python -m benchmarks.faults [--times N]
+    python -m benchmarks.faults [--times N] [--only NAME ...] [--report FILE]
 """
 
 from __future__ import annotations
@@ -11,98 +12,65 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
+import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
+from benchmarks.fault_acts import FAULTS, Fault
 from benchmarks.machine import where_measured
-from tests.support.rtsp_server import RtspServer, repeated
-from tests.support.stage import Stage
-from tests.support.tiny_world import visit_clip
-
-
-def killed(stage: Stage) -> float:
-    """Guard is killed; its supervisor starts it again."""
-    stage.signal(signal.SIGKILL)
-    return stage.until(False, "let go")
-
-
-def stopped(stage: Stage) -> float:
-    """Guard is asked to end."""
-    stage.signal(signal.SIGTERM)
-    return stage.until(False, "let go")
-
-
-def thawed(stage: Stage) -> float:
-    """Guard stands still for five seconds; counted from when it goes on."""
-    pid = stage.signal(signal.SIGSTOP)
-    time.sleep(5.0)
-    seen = len(stage.board.mood.levels)
-    begun_s = time.monotonic()
-    os.kill(pid, signal.SIGCONT)
-    while len(stage.board.mood.levels) == seen:
-        time.sleep(0.002)
-    return time.monotonic() - begun_s
-
-
-def released(stage: Stage) -> float:
-    """A manager lets the door go on the page."""
-    begun_s = time.monotonic()
-    stage.whole.post("/api/v1/elevators/car-1/release", {"reason": "measured"})
-    stage.until(False, "let go")
-    return time.monotonic() - begun_s
-
-
-class WithCamera(Stage):
-    """Its picture comes from a real RTSP server, which can be switched off."""
-
-    def __init__(self, folder: Path, *, visit_s: float) -> None:
-        super().__init__(folder, visit_s=visit_s)
-        clip = visit_clip(folder / "camera.mp4", empty_s=1.5, visit_s=visit_s, after_s=1.0)
-        self.camera = RtspServer(repeated(clip, 4, folder / "endless.mp4")).start()
-        self.whole.set({"LIFTGUARD_ELEVATORS__0__CAMERA__SOURCE": self.camera.url})
-
-
-def camera_lost(stage: Stage) -> float:
-    """The camera is switched off."""
-    assert isinstance(stage, WithCamera)  # noqa: S101  see FAULTS
-    stage.camera.kill()
-    return stage.until(False, "let go")
-
-
-FAULTS: Final[dict[str, Callable[[Stage], float]]] = {
-    "camera switched off": camera_lost,
-    "guard killed, until the next one lets go": killed,
-    "guard asked to end": stopped,
-    "guard frozen, from when it goes on": thawed,
-    "released on the page": released,
-}
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=5, help="how often each (default: 5)")
+    parser.add_argument("--only", nargs="+", choices=list(FAULTS), metavar="NAME", help=", ".join(FAULTS))
+    parser.add_argument("--report", type=Path, help="a JSON file that keeps the rows of several runs")
     arguments = parser.parse_args()
-    took: dict[str, list[float]] = {name: [] for name in FAULTS}
-    for name, fault in FAULTS.items():
-        for _ in range(arguments.times):
-            kind = WithCamera if fault is camera_lost else Stage
-            with tempfile.TemporaryDirectory() as folder, kind(Path(folder), visit_s=60.0) as stage:
-                stage.until(True, "held")
-                stage.until_phase("HOLDING")
-                took[name].append(fault(stage))
-    print("| fault | p50 s | longest s |\n|---|---|---|")
-    for name, all_s in took.items():
-        print(f"| {name} | {np.median(all_s):.2f} | {max(all_s):.2f} |")
-    shown = {name: [round(s, 3) for s in all_s] for name, all_s in took.items()}
-    load = os.getloadavg()[0]
-    print(json.dumps({"benchmark": "faults", "seconds": shown, "load": round(load, 1), **where_measured()}))
+    rounds = [name for name in arguments.only or FAULTS for _ in range(arguments.times)]
+    took: dict[str, list[float]] = {name: [] for name in rounds}
+    quietly = not sys.stderr.isatty()
+    for name in track(rounds, "faults", console=Console(stderr=True), disable=quietly):
+        took[name].append(once(FAULTS[name]))
+    load = round(os.getloadavg()[0], 1)
+    rows = {
+        name: {
+            "what": FAULTS[name].what,
+            "seconds": [round(s, 3) for s in all_s],
+            "p50": round(float(np.median(all_s)), 3),
+            "longest": round(max(all_s), 3),
+            "load": load,
+            **where_measured(),
+        }
+        for name, all_s in took.items()
+    }
+    if arguments.report:
+        rows = kept(arguments.report, rows)
+    print("| fault | times | p50 s | longest s |\n|---|---|---|---|")
+    for row in rows.values():
+        print(f"| {row['what']} | {len(row['seconds'])} | {row['p50']:.2f} | {row['longest']:.2f} |")
+    print(json.dumps({"benchmark": "faults", "rows": rows}))
+
+
+def once(fault: Fault) -> float:
+    """Seconds from the fault until the contact opened."""
+    with tempfile.TemporaryDirectory() as folder:
+        return fault.measure(Path(folder))
+
+
+def kept(report: Path, rows: dict[str, Any]) -> dict[str, Any]:
+    """Put the rows into the file. Returns: all that it has now, in the order of `FAULTS`."""
+    old = json.loads(report.read_text("utf-8"))["rows"] if report.exists() else {}
+    merged = {**old, **rows}
+    ordered = {name: merged[name] for name in FAULTS if name in merged}
+    text = json.dumps({"benchmark": "faults", "rows": ordered}, indent=2, ensure_ascii=False)
+    report.write_text(text + "\n", "utf-8")
+    return ordered
 
 
 if __name__ == "__main__":

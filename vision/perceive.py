@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from vision import presence as presence_step
 from vision import tracking
@@ -22,9 +22,19 @@ MIN_NEUTRAL_CONF = 0.01
 """Lowest neutral confidence that the vote accepts."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Eyes:
+    """A detector, and how its scores are taken."""
+
+    detector: Detector
+    operating_conf: OperatingConf
+    tracks: TrackParams
+    votes: VoteParams
+
+
 class Perceiver:
-    """What is in front of one camera, frame by frame. Not thread-safe; deterministic given frames and
-    detector.
+    """What is in front of one camera, frame by frame. Not thread-safe but for `renew`; deterministic given
+    frames and detector.
 
     `look` fills ``stage_s`` with ``gate, infer, track, presence, total`` in seconds of ``perf``. Stages that
     the gate saved are left out rather than 0, so that they do not flatter the percentiles.
@@ -43,19 +53,13 @@ class Perceiver:
         max_gap_s: float = MAX_GAP_S,
         perf: Clock = time.perf_counter,
     ) -> None:
-        self._detector = detector
-        self._operating_conf = operating_conf
         self._gate = gate or MotionGate(zones=zones)
         self._presence_params = presence or PresenceParams()
         self._zones = zones
         self._max_gap_s = max_gap_s
         self._perf = perf
-        # What convinces in a single frame must also start a track, and not count as evidence against.
-        params = tracks or TrackParams()
-        lowest = min((self._conf_of(c) for c in self._presence_params.blocked_ids), default=1.0)
-        self._track_params = replace(params, start_conf=min(params.start_conf, lowest))
-        vote = votes or VoteParams()
-        self._votes = replace(vote, neutral_conf=min(vote.neutral_conf, max(lowest, MIN_NEUTRAL_CONF)))
+        self._tracks = tracks or TrackParams()
+        self._eyes = self._looked_with = self._eyes_of(detector, operating_conf, votes)
         self._tracker = TrackerState()
         self._presence = PresenceState()
         self._latest: tuple[float, tuple[int, int]] | None = None  # capture time, size_wh
@@ -73,6 +77,15 @@ class Perceiver:
         self._presence = PresenceState()
         self._latest = None
 
+    def renew(
+        self, detector: Detector, *, operating_conf: OperatingConf, votes: VoteParams | None = None
+    ) -> None:
+        """Look with another detector from the next frame on. Any thread may say so, at any time.
+
+        Tracks, their votes and what is present stay, so that a vehicle that is being held is not let go of.
+        """
+        self._eyes = self._eyes_of(detector, operating_conf, votes)
+
     def look(self, frame: Frame) -> Observation:
         """What this frame shows.
 
@@ -85,22 +98,24 @@ class Perceiver:
         if self._latest is not None and not self._follows(frame.t_s, size_wh):
             self.reset()
         self._latest = (frame.t_s, size_wh)
+        eyes = self._eyes  # read once: a frame is looked at with one detector and its own thresholds
+        if eyes is not self._looked_with:
+            self._gate.reset()  # what the last detector said of a still picture says nothing of this one
+            self._looked_with = eyes
         self.decision = self._gate.open(frame.image, frame.t_s, self._blocked_present())
         gated = self._perf()
         stage_s = {"gate": gated - start}
         detections: Detections | None = None
         if self.decision.open:
             try:
-                detections = self._detector.detect(frame.image)
+                detections = eyes.detector.detect(frame.image)
             except BaseException:
                 # The gate believes this frame was inferred. Let it start over, or a still scene would hide
                 # the object that the failed inference would have found.
                 self._gate.reset()
                 raise
             inferred = self._perf()
-            self._tracker = tracking.update(
-                self._tracker, detections, frame.t_s, self._track_params, self._votes
-            )
+            self._tracker = tracking.update(self._tracker, detections, frame.t_s, eyes.tracks, eyes.votes)
             tracked = self._perf()
             self._presence = presence_step.update(
                 self._presence,
@@ -108,7 +123,7 @@ class Perceiver:
                 frame.t_s,
                 size_wh,
                 zones=self._zones,
-                operating_conf=self._operating_conf,
+                operating_conf=eyes.operating_conf,
                 params=self._presence_params,
             )
             stage_s |= {"infer": inferred - gated, "track": tracked - inferred}
@@ -136,6 +151,18 @@ class Perceiver:
             return True
         return any(track.class_id in self._presence_params.blocked_ids for track in self._tracker.tracks)
 
-    def _conf_of(self, class_id: int) -> float:
-        conf = self._operating_conf
-        return conf[class_id] if isinstance(conf, Mapping) else conf(class_id)
+    def _eyes_of(self, detector: Detector, operating_conf: OperatingConf, votes: VoteParams | None) -> _Eyes:
+        """What convinces in a single frame must also start a track, and not count as evidence against."""
+        blocked = self._presence_params.blocked_ids
+        lowest = min((_conf_of(operating_conf, class_id) for class_id in blocked), default=1.0)
+        vote = votes or VoteParams()
+        return _Eyes(
+            detector,
+            operating_conf,
+            replace(self._tracks, start_conf=min(self._tracks.start_conf, lowest)),
+            replace(vote, neutral_conf=min(vote.neutral_conf, max(lowest, MIN_NEUTRAL_CONF))),
+        )
+
+
+def _conf_of(conf: OperatingConf, class_id: int) -> float:
+    return conf[class_id] if isinstance(conf, Mapping) else conf(class_id)

@@ -12,6 +12,7 @@ from api.link import GuardLink
 from api.main import build_detector, build_perceiver, build_source
 from api.outputs import build_heartbeat, no_player, open_output, speaks
 from api.relays import build_inputs, build_relay
+from api.run_dir import current_run_dir
 from api.settings import ElevatorSettings, Settings
 from api.wiring import inputs_are_simulated, relay_is_simulated
 from hardware.inputs import InputReader
@@ -63,7 +64,7 @@ def equipment(settings: Settings, elevator: ElevatorSettings) -> Iterator[Equipm
     simulated = relay_is_simulated(elevator)
     with ExitStack() as undo:
         try:
-            link = GuardLink(settings.run_dir)  # refuses while guard runs
+            link = GuardLink(current_run_dir(settings))  # refuses while guard runs
         except LinkError as exc:
             raise LinkError(
                 f"{exc}; the acceptance test needs the relay for itself: stop guard first"

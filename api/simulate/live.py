@@ -20,6 +20,7 @@ from api.live import Command, ModelInfo, ReleaseReply
 from api.load import load_settings
 from api.main import StoreOpener, check_port, make_private
 from api.recorder import Recorder
+from api.run_dir import current_run_dir
 from api.settings import Settings
 from api.simulate.box import MODEL
 from api.simulate.camera import SIZE_WH
@@ -40,7 +41,7 @@ class LiveBox:
         self._settings = settings
         self._recorder = Recorder(StoreOpener(settings))
         self._recorder.start()
-        self._link = GuardLink(settings.run_dir)
+        self._link = GuardLink(current_run_dir(settings))
         self.play = Play(scenario, emit, sink=self._put, draw=True)
         self._guard: Guard | None = None
         self._of: Elevator | None = None

@@ -172,6 +172,11 @@ async def test_health_names_everything_that_is_wrong(client: httpx.AsyncClient, 
         ("camera_lost", "car-1"),
         ("relay_failing", "car-2"),
     ]
+    refused = make_state().model.model_copy(update={"refused": "sha256 differs"})
+    link.now = make_state().model_copy(update={"model": refused})
+    body = problem(await client.get("/api/v1/health"), 503, "unhealthy")
+    assert "sha256 differs" in str(body["detail"])
+    assert "model_refused" in str(body["reasons"])
     link.now = None
     body = problem(await client.get("/api/v1/health"), 503, "unhealthy")
     assert "guard_silent" in str(body["reasons"])

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.small_disk import SmallDisk
 from tests.support.stage import LATE_S, Stage
+from tests.support.tiny_world import tiny_manifest
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -88,6 +89,34 @@ def test_power_cut_in_a_hold(stage: Stage) -> None:
     eventually(lambda: "interrupted" in stage.log_is_whole(allow_open=True), LATE_S, stage.whole.said)
 
 
+def test_a_model_that_is_read_again_in_a_hold_and_is_broken_gone_or_good(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, visit_s=60.0)
+    (weights,) = (stage.model / "weights").glob("*.onnx")
+
+    def told(outcome: str, times: int) -> None:
+        """SIGHUP, and wait until guard has counted the outcome."""
+        stage.signal(signal.SIGHUP)
+        line = f'liftguard_model_reloads_total{{outcome="{outcome}"}} {times}.0'
+        eventually(lambda: line in stage.whole.text("/metrics"), LATE_S, stage.whole.said)
+        stage.until_phase("HOLDING", "PAUSED")
+
+    with stage:
+        stage.until(True, "held")
+        stage.until_phase("HOLDING")
+        before = stage.guard()
+        weights.write_bytes(b"corrupted")
+        told("refused", 1)
+        weights.unlink()
+        told("refused", 2)
+        assert stage.whole.said().count("could not be loaded again") == 2
+        tiny_manifest(stage.model, "tiny-2", conf=0.95)
+        told("taken", 1)
+        assert stage.guard() == before
+        health = stage.whole.get("/api/v1/health")
+        assert (health["model"]["name"], health["model"]["refused"]) == ("tiny-2", "")
+        assert stage.log_is_whole(allow_open=True) == ["open"], "one event, from the first model to the last"
+
+
 @pytest.mark.slow
 def test_a_model_that_disappears_matters_at_the_next_start_only(stage: Stage) -> None:
     stage.until(True, "held")
@@ -101,42 +130,14 @@ def test_a_model_that_disappears_matters_at_the_next_start_only(stage: Stage) ->
     stage.log_is_whole(allow_open=True)
 
 
-class SmallDisk:
-    """A file system of its own in memory, which can be filled and made read-only."""
-
-    def __init__(self, at: Path, size: str = "8m") -> None:
-        self.at = at
-        at.mkdir()
-        self._mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at))
-
-    def _mount(self, *options: str) -> None:
-        done = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"no file system can be mounted here (are you root?): {done.stderr.strip()}")
-
-    def read_only(self, yes: bool) -> None:
-        self._mount("-o", f"remount,{'ro' if yes else 'rw'}", str(self.at))
-
-    def fill(self) -> None:
-        try:
-            with (self.at / "filler").open("wb", buffering=0) as file:
-                while True:
-                    file.write(b"x" * 4096)
-        except OSError:
-            pass
-
-    def empty(self) -> None:
-        (self.at / "filler").unlink()
-
-    def gone(self) -> None:
-        subprocess.run(["umount", "--lazy", str(self.at)], check=False)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     if sys.platform != "linux":
         pytest.skip("needs Linux to mount a file system")
-    disk = SmallDisk(tmp_path / "disk")
+    try:
+        disk = SmallDisk(tmp_path / "disk")
+    except OSError as exc:
+        pytest.skip(str(exc))
     yield disk
     disk.gone()
 

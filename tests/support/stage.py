@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 
@@ -108,8 +109,9 @@ class Stage:
     def log_is_whole(self, *, allow_open: bool) -> list[str]:
         """Check the event log. Returns: the outcomes, newest first ("open" for one that goes on).
 
-        Whole is: SQLite finds nothing wrong, at most one event is open (none, unless ``allow_open``), every
-        other one has an end after its begin and one of the known outcomes, and evidence is in time order.
+        Whole is: SQLite finds nothing wrong, of each elevator at most one event is open (none, unless
+        ``allow_open``), every other one has an end after its begin and one of the known outcomes, and
+        evidence is in time order.
         """
         store = Store(self.data_dir / "liftguard.db")
         try:
@@ -123,8 +125,8 @@ class Stage:
                 assert event.hold_s >= 0
                 offsets = [row.t_offset_s for row in store.evidence(event.id)]
                 assert offsets == sorted(offsets)
-            still_open = [e for e in events if e.ended_at is None]
-            assert len(still_open) <= allow_open
+            still_open = Counter(e.elevator_id for e in events if e.ended_at is None)
+            assert all(count <= allow_open for count in still_open.values()), still_open
             return [e.outcome or "open" for e in events]
         finally:
             store.close()

@@ -33,12 +33,15 @@ def write_picture(path: Path, level: int) -> Path:
     return path
 
 
-def tiny_manifest(folder: Path) -> Path:
-    """A manifest with the tiny model as its default: an e-bike of 32 x 32 px in the middle of white."""
+def tiny_manifest(folder: Path, name: str = "tiny", conf: float = CONF) -> Path:
+    """A manifest with the tiny model as its default: an e-bike of 32 x 32 px in the middle of white.
+
+    Another ``conf`` makes another file, of another hash.
+    """
     weights = folder / "weights"
     weights.mkdir(parents=True, exist_ok=True)
-    head = make_head([(32, 32, 32, 32, E_BIKE, CONF)], 6, cells(SIZE_WH))
-    entry = entry_for(write_model(weights, head, size_wh=SIZE_WH))
+    head = make_head([(32, 32, 32, 32, E_BIKE, conf)], 6, cells(SIZE_WH))
+    entry = entry_for(write_model(weights, head, size_wh=SIZE_WH), name=name)
     lines = ["[[models]]"]
     for key, value in entry.model_dump(
         mode="json", exclude={"class_map", "operating_conf"}, exclude_none=True

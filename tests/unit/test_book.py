@@ -226,3 +226,12 @@ def test_an_event_says_how_fast_the_relay_was_told() -> None:
     since_s = started(10.0).sighting.since_s
     assert first.sight_to_confirm_ms == pytest.approx((10.0 - since_s) * 1000, abs=0.1)
     assert second.capture_to_relay_ms is None
+
+
+def test_an_event_carries_the_model_that_was_at_work_when_it_began() -> None:
+    desk = Desk()
+    desk.book.signal(started(10.0))
+    desk.book.renew("m2", "1" * 64)
+    desk.book.signal(EventEnded(20.0, "left", 8.0, 1, 18.0))
+    desk.book.signal(started(30.0))
+    assert [(e.model_name, e.model_sha256) for e in desk.store.started] == [("m", "0" * 64), ("m2", "1" * 64)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api import guard as guard_process
 from api import main
 from api.load import load_settings
 from api.settings import ElevatorSettings, Settings
@@ -86,3 +90,57 @@ def test_two_elevators_hold_each_for_itself(tmp_path: Path, opened: dict[str, Fa
         guard.stop()
     assert [relay.energised for relay in opened.values()] == [False, False]
     assert opened["car-1"].states == [False]
+
+
+def test_a_model_is_exchanged_while_a_door_is_held(tmp_path: Path, opened: dict[str, FakeRelay]) -> None:
+    settings = settings_for(tmp_path, **{"elevators.0.hold.rejoin_s": 10})
+    guard = main.build_guard(settings, lambda: settings)
+    weights = tmp_path / "model" / "weights" / "tiny.onnx"
+    reload, stop = threading.Event(), threading.Event()
+    guard.start()
+    loop = threading.Thread(target=guard.run, args=(stop, reload))
+    loop.start()
+
+    def told(name: str, refused: str) -> None:
+        reload.set()
+
+        def as_wanted() -> bool:
+            now = guard.state().model
+            return now.name == name and refused in now.refused and bool(now.refused) == bool(refused)
+
+        eventually(as_wanted, 60.0, lambda: guard.state().model)
+        eventually(lambda: guard.state().elevators[0].phase in {Phase.HOLDING, Phase.PAUSED}, 60.0)
+
+    try:
+        eventually(lambda: guard.state().elevators[0].phase is Phase.HOLDING, 60.0)
+        event = guard.state().elevators[0].open_event_id
+        weights.write_bytes(b"corrupted")
+        told("tiny", "sha256")
+        weights.unlink()
+        told("tiny", "tiny.onnx")
+        tiny_manifest(tmp_path / "model", "tiny-2", conf=0.95)
+        told("tiny-2", "")
+        assert guard.state().elevators[0].open_event_id == event, "the event has not noticed"
+        eventually(lambda: guard.state().elevators[1].phase is Phase.IDLE, 60.0)
+    finally:
+        stop.set()
+        loop.join()
+        guard.stop()
+
+
+@pytest.mark.parametrize(("terminal", "ends"), [(False, False), (True, True)])
+def test_sighup_ends_only_what_a_person_started_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, ends: bool
+) -> None:
+    monkeypatch.setattr(guard_process, "has_terminal", lambda: terminal)
+    before = {n: signal.getsignal(n) for n in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    try:
+        stop, reload = guard_process.listen_to_signals()
+        os.kill(os.getpid(), signal.SIGHUP)
+        eventually(lambda: stop.is_set() or reload.is_set())
+        assert (stop.is_set(), reload.is_set()) == (ends, not ends)
+        os.kill(os.getpid(), signal.SIGTERM)
+        eventually(stop.is_set)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

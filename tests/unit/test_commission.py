@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import string
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from api.commission.values import STEPS, Finding, Picture, Site, acceptance
 from api.commission.walk import report_path, site_of, walk, write_report
 from api.commission.words import Words
 from api.link import GuardLink
+from api.run_dir import guard_run_dir
 from api.settings import ElevatorSettings, InputSettings, Settings, ZoneSettings
 from hardware.relay import FakeRelay
 from hardware.values import Inputs
@@ -435,6 +438,19 @@ def test_the_elevator_must_be_named_where_there_are_several() -> None:
 def test_it_refuses_while_guard_runs(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     link = GuardLink(settings.run_dir)
+    try:
+        with pytest.raises(LinkError, match="stop guard"), equipment(settings, settings.elevators[0]):
+            pass
+    finally:
+        link.close()
+
+
+def test_it_refuses_while_guard_runs_without_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings = Settings(data_dir=tmp_path / "var")
+    with monkeypatch.context() as worn_out:
+        worn_out.setattr(os, "access", lambda *_: False)
+        link = GuardLink(guard_run_dir(settings))
     try:
         with pytest.raises(LinkError, match="stop guard"), equipment(settings, settings.elevators[0]):
             pass

@@ -163,3 +163,39 @@ def test_other_vehicles_do_not_hold() -> None:
     seen = watch(make(Scripted(class_id=STROLLER)), [picture(10 * i) for i in range(12)])
     assert len(seen[-1].tracks) == 1
     assert not any(o.presence.suspected for o in seen)
+
+
+def test_another_detector_takes_over_between_two_frames_and_what_is_there_stays_there() -> None:
+    first, second = Scripted(), Scripted(conf=0.3)
+    perceiver = make(first)
+    before = watch(perceiver, [picture(10 * i) for i in range(8)])
+    assert before[-1].presence.confirmed is not None
+    perceiver.renew(second, operating_conf={E_BIKE: 0.15})
+    after = perceiver.look(Frame(picture(80), 0.8, 8))
+    assert (first.calls, second.calls) == (8, 1)
+    assert after.presence.confirmed is not None, "a hold that goes on is not interrupted"
+    assert [t.track_id for t in after.tracks] == [1]
+    cleared = watch(perceiver, [picture(None)] * 60, start_s=0.9)
+    assert not cleared[-1].presence.suspected
+    back = watch(perceiver, [picture(10 * i) for i in range(12)], start_s=6.9)
+    assert back[-1].presence.confirmed is not None, "with the second one's own threshold"
+
+
+def test_a_still_car_is_looked_at_again_by_another_detector() -> None:
+    first, second = Scripted(), Scripted()
+    perceiver = make(first)
+    assert watch(perceiver, [CAR] * 30)[-1].detections is None
+    perceiver.renew(second, operating_conf={E_BIKE: 0.5})
+    assert perceiver.look(Frame(CAR, 3.0, 30)).detections is not None
+    assert second.calls == 1
+
+
+def test_another_detector_that_fails_is_heard_and_what_is_there_stays_there() -> None:
+    perceiver = make(Scripted())
+    watch(perceiver, [picture(10 * i) for i in range(8)])
+    broken = Scripted(fail=True)
+    perceiver.renew(broken, operating_conf={E_BIKE: 0.5})
+    with pytest.raises(ModelError):
+        perceiver.look(Frame(picture(80), 0.8, 8))
+    broken.fail = False
+    assert perceiver.look(Frame(picture(90), 0.9, 9)).presence.confirmed is not None

@@ -1,5 +1,6 @@
 """The supervisor: each process is restarted by itself, with pauses that grow, and refusal ends the run."""
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -26,6 +27,9 @@ class FakeChild:
     def kill(self) -> None:
         self.signals.append("kill")
         self.code = -9
+
+    def send_signal(self, sig: int) -> None:
+        self.signals.append(signal.Signals(sig).name)
 
     def wait(self, timeout: float | None = None) -> int:
         if self.code is None:
@@ -143,3 +147,13 @@ def test_the_banner_says_where_to_look_and_no_password() -> None:
     assert "http://127.0.0.1:8080" in text
     assert "hunter2" not in text
     assert "simulated elevator" in text
+
+
+def test_guard_alone_is_told_to_load_its_model_again() -> None:
+    rig = Rig()
+    rig.supervisor.reload()
+    assert [rig.children[name].signals for name in ("guard", "web")] == [["SIGHUP"], []]
+    rig.children["guard"].code = 1
+    rig.pass_s(0.0)
+    rig.supervisor.reload()
+    assert rig.children["guard"].signals == ["SIGHUP"], "it is down, and reads the model when it starts"

@@ -34,6 +34,7 @@ def test_guard_is_watched_restarted_and_lets_go_afterwards() -> None:
     assert unit["Restart"] == ["always"]
     assert int(unit["RestartSec"][0]) >= 3, "a rest between two holds, as between two pulses"
     assert int(unit["StartLimitBurst"][0]) <= 10
+    assert unit["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
     assert unit["ExecStopPost"][0].endswith("liftguard let-go")
     assert not unit["PrivateDevices"], "guard needs its pins"
 

@@ -1,0 +1,281 @@
+"""The faults that `benchmarks.faults` plays: what is done, and from when to when the time is taken.
+
+Where a fault only stands by (a full disk, a busy machine, a flooded page), the camera is switched off while
+it lasts and the time is taken from there: without the fault that is 1.0 s (``stale_s``) and a tick of 0.05 s.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hardware.controller import HoldController
+from hardware.hold import HoldRules
+from hardware.relay import FakeRelay
+from hardware.slot import PresenceSlot
+from tests.support.loads import busy_cores, flood
+from tests.support.rtsp_server import RtspServer, repeated
+from tests.support.small_disk import SmallDisk
+from tests.support.stage import LATE_S, Stage
+from tests.support.tiny_world import visit_clip
+from tests.support.waiting import eventually
+from vision.types import Presence, Sighting
+
+FROZEN_S: Final = 5.0
+SILENT_S: Final = 3.0  # longer than a board may be silent before it is reported
+SLOW_S: Final = 0.1  # before each answer of a slow board
+VISIT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One row of the table."""
+
+    what: str
+    measure: Callable[[Path], float]  # gets an empty folder, gives seconds
+
+
+def held(act: Callable[[Stage], float]) -> Callable[[Path], float]:
+    """Play ``act`` on a door that is held for what a recording shows."""
+
+    def measure(folder: Path) -> float:
+        with Stage(folder, visit_s=VISIT_S) as stage:
+            stage.until(True, "held")
+            stage.until_phase("HOLDING")
+            return act(stage)
+
+    return measure
+
+
+class Filmed:
+    """A stage whose picture comes from a real RTSP server."""
+
+    def __init__(self, folder: Path, data_dir: Path | None = None) -> None:
+        self.stage = Stage(folder, visit_s=VISIT_S, data_dir=data_dir)
+        clip = visit_clip(folder / "camera.mp4", empty_s=1.5, visit_s=VISIT_S, after_s=1.0)
+        self.camera = RtspServer(repeated(clip, 4, folder / "endless.mp4")).start()
+        self.stage.whole.set({"LIFTGUARD_ELEVATORS__0__CAMERA__SOURCE": self.camera.url})
+
+    def __enter__(self) -> Filmed:
+        self.stage.__enter__()
+        self.stage.until(True, "held")
+        self.stage.until_phase("HOLDING")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stage.__exit__(None, None, None)
+        self.camera.kill()
+
+    def lost(self) -> float:
+        """Switch the camera off. Returns: seconds until the door is let go."""
+        begun_s = time.monotonic()
+        self.camera.kill()
+        self.stage.until(False, "let go")
+        return time.monotonic() - begun_s
+
+
+def filmed(
+    while_: Callable[[Stage], AbstractContextManager[object]] | None = None,
+) -> Callable[[Path], float]:
+    """Switch the camera off in a hold, while something else goes on."""
+
+    def measure(folder: Path) -> float:
+        with Filmed(folder) as scene, ExitStack() as stack:
+            if while_:
+                stack.enter_context(while_(scene.stage))
+                time.sleep(2.0)  # until it has set in
+            return scene.lost()
+
+    return measure
+
+
+def camera_silent(folder: Path) -> float:
+    """The camera's server stands still: the connection is there, nothing comes."""
+    with Filmed(folder) as scene:
+        begun_s = time.monotonic()
+        scene.camera.freeze()
+        try:
+            scene.stage.until(False, "let go")
+            return time.monotonic() - begun_s
+        finally:
+            scene.camera.thaw()
+
+
+def vision_hung(_folder: Path) -> float:
+    """The vision thread alone hangs: in this process, as a signal cannot stop one thread of another."""
+    there = (Sighting(1, "e_bike", "cabin", 0.95, True, 0.0, (0.0, 0.0, 10.0, 10.0)),)
+    relay, slot, hang = FakeRelay(), PresenceSlot(), threading.Event()
+    hold = HoldController(relay, HoldRules(), slot, clock=time.monotonic, on_signal=lambda _: None)
+
+    def see() -> None:
+        while not hang.wait(0.1):
+            slot.put(Presence(time.monotonic(), there))
+
+    vision = threading.Thread(target=see, daemon=True)
+    hold.start()
+    vision.start()
+    try:
+        eventually(lambda: relay.energised, LATE_S, "held")
+        hang.set()
+        begun_s = time.monotonic()
+        eventually(lambda: not relay.energised, LATE_S, "let go")
+        return time.monotonic() - begun_s
+    finally:
+        hang.set()
+        hold.stop()
+
+
+def disk_full(folder: Path) -> float:
+    """The disk is full; then the camera is switched off."""
+    disk = SmallDisk(folder / "disk", size="16m")
+    try:
+        with Filmed(folder, disk.at / "var") as scene:
+            disk.fill()
+            time.sleep(2.0)  # the recorder has met it
+            try:
+                return scene.lost()
+            finally:
+                disk.empty()
+    finally:
+        disk.gone()
+
+
+def disk_read_only(folder: Path) -> float:
+    """The disk could not be written when all was started; then the camera is switched off."""
+    disk = SmallDisk(folder / "disk", size="16m")
+    try:
+        disk.read_only(True)
+        with Filmed(folder, disk.at / "var") as scene:
+            return scene.lost()
+    finally:
+        disk.gone()
+
+
+def killed(stage: Stage) -> float:
+    """Guard is killed; its supervisor starts it again."""
+    stage.signal(signal.SIGKILL)
+    return stage.until(False, "let go")
+
+
+def stopped(stage: Stage) -> float:
+    """Guard is asked to end."""
+    stage.signal(signal.SIGTERM)
+    return stage.until(False, "let go")
+
+
+def thawed(stage: Stage) -> float:
+    """Guard stands still; counted from when it goes on."""
+    pid = stage.signal(signal.SIGSTOP)
+    time.sleep(FROZEN_S)
+    seen = len(stage.board.mood.levels)
+    begun_s = time.monotonic()
+    os.kill(pid, signal.SIGCONT)
+    while len(stage.board.mood.levels) == seen:
+        time.sleep(0.002)
+    return time.monotonic() - begun_s
+
+
+def released(stage: Stage) -> float:
+    """A manager lets the door go on the page."""
+    begun_s = time.monotonic()
+    stage.whole.post("/api/v1/elevators/car-1/release", {"reason": "measured"})
+    stage.until(False, "let go")
+    return time.monotonic() - begun_s
+
+
+def power_cut(stage: Stage) -> float:
+    """Everything is killed at once; counted from when the power is back and the box starts Liftguard.
+
+    Until then a real board has no power either, and its contact is open; the one played here keeps its state.
+    """
+    stage.cut_power()
+    begun_s = time.monotonic()
+    stage.whole.start()
+    stage.until(False, "let go")
+    return time.monotonic() - begun_s
+
+
+def model_gone_at_start(stage: Stage) -> float:
+    """Guard is killed and its model is gone: the next start lets go before it is refused."""
+    for weights in (stage.model / "weights").glob("*.onnx"):
+        weights.unlink()
+    return killed(stage)
+
+
+def model_broken_at_reload(stage: Stage) -> float:
+    """A broken model is to be loaded in a hold: seconds until it is refused. The door is held on.
+
+    Raises: AssertionError if the door was let go.
+    """
+    for weights in (stage.model / "weights").glob("*.onnx"):
+        weights.write_bytes(b"corrupted")
+    before = list(stage.board.mood.levels)
+    begun_s = time.monotonic()
+    stage.signal(signal.SIGHUP)
+    eventually(lambda: "could not be loaded again" in stage.whole.said(), LATE_S, stage.whole.said)
+    took_s = time.monotonic() - begun_s
+    time.sleep(2.0)
+    if stage.board.mood.levels != before:
+        raise AssertionError(f"the door was let go: {stage.board.mood.levels}, before {before}")
+    return took_s
+
+
+def board_silent(stage: Stage) -> float:
+    """The board takes nothing and says nothing; counted from when it hears again."""
+    stage.board.mood.deaf = True
+    time.sleep(SILENT_S)
+    begun_s = time.monotonic()
+    stage.board.mood.deaf = False
+    stage.until(False, "let go")
+    return time.monotonic() - begun_s
+
+
+def board_slow(stage: Stage) -> float:
+    """Each answer of the board takes its time; a manager lets the door go."""
+    stage.board.mood.slow_s = SLOW_S
+    time.sleep(1.0)
+    return released(stage)
+
+
+def board_lying(stage: Stage) -> float:
+    """The board reports the opposite of what it does."""
+    begun_s = time.monotonic()
+    stage.board.mood.lying = True
+    stage.until(False, "let go")
+    return time.monotonic() - begun_s
+
+
+def _flooded(stage: Stage) -> AbstractContextManager[object]:
+    return flood(f"http://127.0.0.1:{stage.whole.port}/api/v1/events")
+
+
+FAULTS: Final[dict[str, Fault]] = {
+    "camera-off": Fault("camera switched off (`stale_s` is 1 s)", filmed()),
+    "camera-silent": Fault("camera connected and silent", camera_silent),
+    "vision-hung": Fault("vision thread hangs (in one process, relay played)", vision_hung),
+    "killed": Fault("guard killed, until the next one lets go", held(killed)),
+    "stopped": Fault("guard asked to end", held(stopped)),
+    "frozen": Fault(f"guard frozen for {FROZEN_S:g} s, from when it goes on", held(thawed)),
+    "power-cut": Fault("power cut, from when Liftguard is started again", held(power_cut)),
+    "model-start": Fault(
+        "guard killed and its model gone, until the next start lets go", held(model_gone_at_start)
+    ),
+    "model-reload": Fault(
+        "broken model at reload: until it is refused; never let go", held(model_broken_at_reload)
+    ),
+    "disk-full": Fault("disk full, then camera switched off", disk_full),
+    "disk-read-only": Fault("disk read-only at the start, then camera switched off", disk_read_only),
+    "busy": Fault("three busy programs per core, then camera switched off", filmed(lambda _: busy_cores())),
+    "flooded": Fault("page flooded from 24 threads, then camera switched off", filmed(_flooded)),
+    "board-silent": Fault(f"board silent for {SILENT_S:g} s, from when it hears again", held(board_silent)),
+    "board-slow": Fault(f"board answers after {SLOW_S:g} s, released on the page", held(board_slow)),
+    "board-lying": Fault("board reports the opposite of what it does", held(board_lying)),
+    "released": Fault("released on the page", held(released)),
+}
