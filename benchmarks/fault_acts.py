@@ -18,6 +18,7 @@ from typing import Final
 
 from hardware.controller import HoldController
 from hardware.hold import HoldRules
+from hardware.inputs import NoInputs
 from hardware.relay import FakeRelay
 from hardware.slot import PresenceSlot
 from tests.support.loads import busy_cores, flood
@@ -112,7 +113,14 @@ def vision_hung(_folder: Path) -> float:
     """The vision thread alone hangs: in this process, as a signal cannot stop one thread of another."""
     there = (Sighting(1, "e_bike", "cabin", 0.95, True, 0.0, (0.0, 0.0, 10.0, 10.0)),)
     relay, slot, hang = FakeRelay(), PresenceSlot(), threading.Event()
-    hold = HoldController(relay, HoldRules(), slot, clock=time.monotonic, on_signal=lambda _: None)
+    hold = HoldController(
+        relay,
+        HoldRules(),
+        slot,
+        read_inputs=NoInputs().read,
+        clock=time.monotonic,
+        on_signal=lambda _: None,
+    )
 
     def see() -> None:
         while not hang.wait(0.1):

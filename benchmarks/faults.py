@@ -38,7 +38,7 @@ def main() -> None:
     for name in track(rounds, "faults", console=Console(stderr=True), disable=quietly):
         took[name].append(once(FAULTS[name]))
     load = round(os.getloadavg()[0], 1)
-    rows = {
+    rows: dict[str, Any] = {
         name: {
             "what": FAULTS[name].what,
             "seconds": [round(s, 3) for s in all_s],
