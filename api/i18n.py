@@ -10,13 +10,15 @@ from typing import Final
 from api.words_accounts_en import ENGLISH as ACCOUNTS_ENGLISH
 from api.words_accounts_zh import CHINESE as ACCOUNTS_CHINESE
 from api.words_en import ENGLISH
+from api.words_manage_en import MANAGE_ENGLISH
+from api.words_manage_zh import MANAGE_CHINESE
 from api.words_pages_en import PAGES_ENGLISH
 from api.words_pages_zh import PAGES_CHINESE
 from api.words_zh import CHINESE
 
 WORDS: Final[dict[str, dict[str, str]]] = {
-    "en": ENGLISH | PAGES_ENGLISH | ACCOUNTS_ENGLISH,
-    "zh": CHINESE | PAGES_CHINESE | ACCOUNTS_CHINESE,
+    "en": ENGLISH | PAGES_ENGLISH | MANAGE_ENGLISH | ACCOUNTS_ENGLISH,
+    "zh": CHINESE | PAGES_CHINESE | MANAGE_CHINESE | ACCOUNTS_CHINESE,
 }
 
 

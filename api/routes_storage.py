@@ -12,7 +12,7 @@ from api.accounts.who import Actor, Right, needs
 from api.evidence.limits import limits_of
 from api.evidence.sweeper import free_bytes
 from api.problems import responses
-from api.web_parts import parts_of
+from api.web_parts import Parts, parts_of
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"])
 
@@ -45,7 +45,11 @@ class StorageBody(BaseModel):
 @router.get("/storage", responses=responses(401, 403, 503))
 def storage(request: Request, actor: Annotated[Actor, Depends(needs(Right.SEE_EVENTS))]) -> StorageBody:
     """How much room evidence takes up per elevator, how much is left, and the limits."""
-    parts = parts_of(request)
+    return storage_of(parts_of(request), actor)
+
+
+def storage_of(parts: Parts, actor: Actor) -> StorageBody:
+    """What the API and the page show. Raises: StorageError."""
     where = actor.where(Right.SEE_EVENTS)
     usage = [u for u in parts.store.usage() if where is None or u.elevator_id in where]
     root = parts.evidence.folder.root

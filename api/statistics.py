@@ -16,6 +16,8 @@ import numpy as np
 
 CONFIRM_TARGET_S: Final = 0.7
 """First seen to confirmed, p95 (design, "The hold")."""
+RELAY_TARGET_S: Final = 0.3
+"""Capture of the first convincing picture to the relay, p95 (design, "The hold")."""
 RELEASE_LIMIT_S: Final = 3.0
 """Last seen to released, the longest that is allowed (design, "The hold")."""
 
@@ -37,6 +39,8 @@ class Fact:
     outcome: str | None
     escalated: bool
     verdict: str | None = None
+    relay_ms: float | None = None  # capture to the command to the relay; None: not measured
+    confirm_ms: float | None = None  # first seen to confirmed, from the captures; None: not measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Figures:
     hold: Spread
     hold_total_s: float
     sight_to_confirm: Spread
+    capture_to_relay: Spread
     gone_to_release: Spread
     availability: tuple[Availability, ...]
 
@@ -136,13 +141,21 @@ def figures(
         false_share=verdicts["false_alarm"] / judged if judged else None,
         hold=spread(held),
         hold_total_s=sum(held),
-        sight_to_confirm=spread((f.started_at - f.suspected_at).total_seconds() for f in facts),
+        sight_to_confirm=spread(_confirm_s(f) for f in facts),
+        capture_to_relay=spread(f.relay_ms / 1000 for f in facts if f.relay_ms is not None),
         gone_to_release=spread(_releases(facts, changes)),
         availability=tuple(
             availability(name, [c for c in changes if c.elevator_id == name], runs, since, until)
             for name in known
         ),
     )
+
+
+def _confirm_s(fact: Fact) -> float:
+    """From the captures where they were noted; of older events from the times of the steps."""
+    if fact.confirm_ms is not None:
+        return fact.confirm_ms / 1000
+    return (fact.started_at - fact.suspected_at).total_seconds()
 
 
 def _releases(facts: Sequence[Fact], changes: Sequence[Change]) -> Iterable[float]:

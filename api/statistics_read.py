@@ -27,13 +27,13 @@ def read_facts(
         e.outcome,
         e.escalated_at,
         e.verdict,
+        e.capture_to_relay_ms,
+        e.sight_to_confirm_ms,
     ).where(e.started_at >= since, e.started_at < until)
     if elevators is not None:
         query = query.where(e.elevator_id.in_(elevators))
     with store.reading("read events for figures") as session:
-        return [
-            Fact(*row[:7], escalated=row[7] is not None, verdict=row[8]) for row in session.execute(query)
-        ]
+        return [Fact(*row[:7], row[7] is not None, *row[8:]) for row in session.execute(query)]
 
 
 def read_changes(

@@ -6,15 +6,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from api.records import Evidence, PhaseChange
 
 WIDTH: Final = 720.0
-HEIGHT: Final = 200.0
+HEIGHT: Final = 200.0  # of the plot; the lane and the labels of the time are below it
 LEFT: Final = 40.0  # room for the labels of the score
 RIGHT: Final = 8.0
-BOTTOM: Final = 28.0  # room for the labels of the time
+BOTTOM: Final = 28.0  # from the plot's ground to `HEIGHT`
 MAX_POINTS: Final = 600  # more than a screen can show
 
 _BANDS: Final = frozenset({"SUSPECT", "HOLDING"})
@@ -31,6 +32,16 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of the lane below the plot: what the hold machine was at, in drawing units."""
+
+    x: float
+    width: float
+    phase: str
+    held: bool  # the relay was told to hold the door
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A drawing of `WIDTH` by `HEIGHT`: score upwards, time to the right."""
 
@@ -40,6 +51,7 @@ class Curve:
     points: tuple[tuple[float, float, str], ...]  # seconds, score, phase: what a player shows at a time
     conf: tuple[tuple[float, float], ...]  # the detector's confidence per frame, where it saw the vehicle
     bands: tuple[Band, ...]
+    lane: tuple[Stretch, ...]
     ticks: tuple[tuple[float, str], ...]  # x and label, seconds
     levels: tuple[tuple[float, str], ...]  # y and label, per cent
     low: float
@@ -55,10 +67,12 @@ def curve(
     end: datetime,
     *,
     window: tuple[float, float] | None = None,
+    holds: bool = True,
 ) -> Curve | None:
     """The drawing, or None without evidence. Long events are thinned to `MAX_POINTS` points.
 
     Args: window: seconds since ``start`` that must be on the drawing at least, such as those of the clip.
+    holds: the installation holds the door (kind B); else no stretch of the lane is held.
     """
     if not evidence:
         return None
@@ -81,7 +95,8 @@ def curve(
         points=tuple((round(e.t_offset_s, 2), round(e.score, 3), e.phase) for e in thin),
         score=" ".join(f"{x(e.t_offset_s)},{y(e.score)}" for e in thin),
         conf=tuple((x(e.t_offset_s), y(e.conf)) for e in thin if e.conf > 0),
-        bands=_bands(changes, start, (end - start).total_seconds(), x),
+        bands=_bands(changes, start, (end - start).total_seconds(), x) if holds else (),
+        lane=_lane(changes, start, (first, last), x, holds=holds),
         ticks=tuple((x(i * step), str(i * step)) for i in steps),
         levels=tuple((y(v), f"{v:.0%}") for v in (0.0, 0.5, 1.0)),
         low=min(e.score for e in evidence),
@@ -102,3 +117,23 @@ def _bands(
             if (width := round(x(until_s) - x(from_s), 1)) > 0:
                 bands.append(Band(x(from_s), width, change.after))
     return tuple(bands)
+
+
+def _lane(
+    changes: Sequence[PhaseChange],
+    start: datetime,
+    window: tuple[float, float],
+    x: Callable[[float], float],
+    *,
+    holds: bool,
+) -> tuple[Stretch, ...]:
+    """The phases one after another from the drawing's left edge to its right; none without steps."""
+    if not changes:
+        return ()
+    times = [window[0], *((c.at - start).total_seconds() for c in changes), window[1]]
+    phases = [changes[0].before, *(c.after for c in changes)]
+    lane = []
+    for phase, (from_s, until_s) in zip(phases, pairwise(times), strict=True):
+        if (width := round(x(until_s) - x(from_s), 1)) > 0:
+            lane.append(Stretch(x(from_s), width, phase, holds and phase in _BANDS))
+    return tuple(lane)

@@ -73,7 +73,7 @@ CHINESE: Final = {
     "right.manage_users": "管理用户",
     "right.see_audit": "查看审计记录",
     "role.none": "无",
-    "role.viewer": "访客",
+    "role.viewer": "只读用户",
     "role.guard": "保安",
     "role.manager": "物业经理",
     "role.admin": "管理员",

@@ -167,6 +167,8 @@ ENGLISH: Final = {
     "zone.landing": "Landing",
     "zone.ignore": "Ignored",
     "seconds": "{n} s",
+    "minutes": "{n} min",
+    "ms": "{n} ms",
     "footer": "Liftguard {version}. The elevator always follows its own rules; "
     "Liftguard can only ask it to keep the door open.",
 }

@@ -105,7 +105,7 @@ CHINESE: Final = {
     "release.done": "开门保持已解除。",
     "release.failed": "未能解除：{why}",
     "release.preset.1": "住户急需使用电梯",
-    "release.preset.2": "误判，不是电动自行车",
+    "release.preset.2": "误报，不是电动自行车",
     "release.preset.3": "维保或测试",
     "counts": "启动以来：事件 {events} 次，疑似未确认 {false} 次",
     "events": "最近事件",
@@ -164,5 +164,7 @@ CHINESE: Final = {
     "zone.landing": "候梯厅",
     "zone.ignore": "不检测",
     "seconds": "{n} 秒",
+    "minutes": "{n} 分钟",
+    "ms": "{n} 毫秒",
     "footer": "Liftguard {version}。电梯始终按自身规则运行，Liftguard 只能请求其保持开门。",
 }

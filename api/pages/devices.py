@@ -11,11 +11,12 @@ from fastapi.responses import HTMLResponse
 
 from api.accounts.who import Actor, Right, needs
 from api.live import ElevatorState
+from api.pages.devices_kept import kept
 from api.pages.shell import Lang, render
 from api.routes_health import reasons
 from api.settings import ElevatorSettings
 from api.web_parts import Parts, parts_of
-from api.wiring import relay_name
+from api.wiring import relay_is_simulated, relay_name
 from vision.errors import ConfigError
 
 router = APIRouter(include_in_schema=False)
@@ -39,7 +40,7 @@ class Disk:
 class Wiring:
     """What the settings say of an elevator's wires, for a person."""
 
-    relay: str
+    relay: str  # empty: a simulated elevator
     inputs: tuple[tuple[str, int], ...]  # name, GPIO
     watchdog_pin: int | None
     beacon_pin: int | None
@@ -50,7 +51,8 @@ def page(
     request: Request, actor: Annotated[Actor, Depends(needs(Right.SEE_LIVE))], lang: Lang = None
 ) -> HTMLResponse:
     """Everything that is plugged in, and how it is."""
-    return render(request, "devices.html", lang, devices(parts_of(request), actor))
+    parts = parts_of(request)
+    return render(request, "devices.html", lang, devices(parts, actor) | kept(parts, actor))
 
 
 @router.get("/fragments/devices", response_class=HTMLResponse)
@@ -88,7 +90,7 @@ def _wiring(parts: Parts, seen: list[ElevatorState]) -> dict[str, Wiring]:
 def wiring(elevator: ElevatorSettings) -> Wiring:
     """The wires of one elevator; never raises for settings that guard would refuse."""
     try:
-        relay = relay_name(elevator)
+        relay = "" if relay_is_simulated(elevator) else relay_name(elevator)
     except ConfigError as exc:
         relay = str(exc)
     return Wiring(

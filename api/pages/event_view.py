@@ -108,6 +108,8 @@ def detail(parts: Parts, actor: Actor, event: Event) -> dict[str, Any]:
     if shown.clips:
         window = (shown.clips[0].offset_s, max(c.offset_s + c.duration_s for c in shown.clips))
     end = event.ended_at or event.last_seen_at
+    # Neither the relay's time nor seconds of holding: it only warned.
+    holds = event.ended_at is None or event.hold_s > 0 or event.capture_to_relay_ms is not None
     return {
         "event": event,
         "media": shown,
@@ -116,6 +118,7 @@ def detail(parts: Parts, actor: Actor, event: Event) -> dict[str, Any]:
         "may_review": actor.may(Right.REVIEW, event.elevator_id),
         "may_export": actor.may(Right.EXPORT, event.elevator_id),
         "steps": story(event, changes, store.door_actions(event.id)),
-        "curve": curve(store.evidence(event.id), changes, event.started_at, end, window=window),
+        "curve": curve(store.evidence(event.id), changes, event.started_at, end, window=window, holds=holds),
+        "holds": holds,
         "reasons": VERDICT_REASONS,
     }

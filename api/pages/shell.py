@@ -19,6 +19,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 from starlette.types import Scope
 
+from api.accounts.browsers import browser_name
 from api.accounts.csrf import csrf
 from api.accounts.gate import KNOWN_KEY
 from api.accounts.who import NOT_SET_UP, SCOPE_KEY, Actor, Right, actor_of
@@ -94,6 +95,7 @@ def _templates() -> Jinja2Templates:
     )
     env.filters["iso"] = iso
     env.filters["bytes"] = in_bytes
+    env.filters["browser"] = browser_name
     env.filters["plain"] = lambda at: at.strftime("%Y-%m-%d %H:%M:%S UTC")
     return Jinja2Templates(env=env)
 

@@ -59,7 +59,7 @@ function showSummary(elevators) {
   const trouble = elevators.filter((e) => e.phase === "BLIND" || !e.relay_ok);
   const watching = elevators.length - new Set([...held, ...apart, ...trouble]).size;
   const parts = [["held", held.length], ["trouble", trouble.length], ["apart", apart.length], ["watching", watching]];
-  const text = parts.filter(([, n]) => n).map(([what, n]) => t(`live.${what}`, { n })).join(" · ");
+  const text = parts.filter(([, n]) => n).map(([what, n]) => t(`live.${what}`, { n }).replaceAll(" ", "\u00a0")).join(" · ");
   if ($("summary").textContent !== text) $("summary").textContent = text;
   $("summary").dataset.held = held.length ? "yes" : "no";
 }

@@ -86,7 +86,7 @@ export class Player {
     this.root.querySelector(".at-score").textContent = point ? `${Math.round(point[1] * 100)} %` : "";
     const x = LEFT + ((time - curve.first) / (curve.last - curve.first)) * (WIDTH - LEFT - RIGHT);
     const line = this.root.querySelector(".cursor");
-    line.setAttribute("d", `M${x.toFixed(1)} 6V174`);
+    line.setAttribute("d", `M${x.toFixed(1)} 6V204`);
     line.setAttribute("visibility", x >= LEFT && x <= WIDTH - RIGHT ? "visible" : "hidden");
     this.root.dataset.at = time.toFixed(2);
   }

@@ -157,7 +157,11 @@ addEventListener("keydown", (event) => {
 localTimes(list);
 const opened = detail.querySelector("article")?.dataset.event;
 if (opened) ready(opened);
-else if (matchMedia("(min-width: 56rem)").matches && items()[0]) open(items()[0].dataset.event, false).then(() => (page.dataset.open = "no"));
+else if (matchMedia("(min-width: 56rem)").matches && items()[0]) {
+  // An event that goes on has no clip to look at yet.
+  const first = items().find((item) => !item.querySelector('[data-outcome="open"]')) ?? items()[0];
+  open(first.dataset.event, false).then(() => (page.dataset.open = "no"));
+}
 
 // What changes while the page is open: new events are offered, verdicts of others are shown.
 const changes = new EventSource("/api/v1/stream");

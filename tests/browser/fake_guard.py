@@ -81,6 +81,7 @@ class FakeGuard:
     crowd: bool = False
     second: bool = False  # another elevator, car-2
     more: int = 0  # further elevators, car-3 and so on
+    names: dict[str, str] = field(default_factory=dict)  # instead of "Elevator 2" and so on
     events: int = 0
     event: NewEvent | None = None
 
@@ -156,6 +157,7 @@ class FakeGuard:
             position = "open" if self.opening == 1 else "closed" if self.opening == 0 else "closing"
             door = DoorState(position=position, opening=self.opening, floor=3, simulated=True)
             elevator = make_elevator(
+                name=self.names.get("car-1", "Elevator 1"),
                 phase=self.phase,
                 phase_since=self._phase_since,
                 energised=holding,
@@ -166,7 +168,11 @@ class FakeGuard:
                 camera=make_elevator().camera.model_copy(update={"state": self.camera}),
                 **{"door": door, **self.changes},
             )
-            others = [make_elevator(id="car-2", name="Elevator 2", phase_since=now)] if self.second else []
+            others = (
+                [make_elevator(id="car-2", name=self.names.get("car-2", "Elevator 2"), phase_since=now)]
+                if self.second
+                else []
+            )
             for n in range(3, 3 + self.more):
                 phase = (Phase.IDLE, Phase.IDLE, Phase.HOLDING, Phase.IDLE, Phase.BLIND, Phase.INHIBITED)[
                     n % 6
@@ -174,7 +180,7 @@ class FakeGuard:
                 others.append(
                     make_elevator(
                         id=f"car-{n}",
-                        name=f"Elevator {n}",
+                        name=self.names.get(f"car-{n}", f"Elevator {n}"),
                         phase=phase,
                         phase_since=now,
                         energised=phase is Phase.HOLDING,
@@ -199,13 +205,13 @@ class FakeGuard:
                 self.link.publish_frame(info, picture(self.bike, seq))
 
 
-def past_event(store: Store, age: timedelta, outcome: str, hold_s: float) -> str:
+def past_event(store: Store, age: timedelta, outcome: str, hold_s: float, elevator_id: str = "car-1") -> str:
     """An event that is over, with evidence and steps, as guard would have stored it."""
     at = datetime.now(UTC) - age
     new = NewEvent(
         new_event_id(),
-        "car-1",
-        "car-1",
+        elevator_id,
+        f"{elevator_id}/cabin",
         "e_bike",
         "cabin",
         at - timedelta(seconds=0.4),
@@ -236,7 +242,9 @@ def past_event(store: Store, age: timedelta, outcome: str, hold_s: float) -> str
         steps += [(17.6, "HOLDING", "PAUSED", "pulse_over"), (20.6, "PAUSED", "HOLDING", "pause_over")]
     steps.append((hold_s, "HOLDING", "IDLE", "not_seen"))
     for t, before, after, reason in steps:
-        store.add_phase_change(PhaseChange("car-1", at + timedelta(seconds=t), before, after, reason, new.id))
+        store.add_phase_change(
+            PhaseChange(elevator_id, at + timedelta(seconds=t), before, after, reason, new.id)
+        )
     done = at + timedelta(seconds=hold_s)
     store.end_event(new.id, EventEnd(done, done, outcome, hold_s, 1 + (hold_s > 18), 0.995))  # type: ignore[arg-type]
     return new.id
