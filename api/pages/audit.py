@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from api.accounts.audit_store import AuditEntry, AuditFilter, AuditTrail
+from api.accounts.audit_store import AuditFilter, AuditTrail
+from api.accounts.records import AuditEntry
 from api.accounts.who import Actor, Right, needs
 from api.pages.shell import Lang, iso, render
 from api.problems import ProblemError

@@ -136,7 +136,7 @@ def _events(store: Store, folder: Path, now: datetime, rng: np.random.Generator)
 def _judge(store: Store, id_: str, at: datetime, rng: np.random.Generator) -> None:
     review = Review("confirmed")
     if rng.random() < 0.07:
-        review = Review("false_alarm", ("stroller", "bicycle", "kick_scooter")[int(rng.integers(3))])  # type: ignore[arg-type]
+        review = Review("false_alarm", ("stroller", "bicycle", "kick_scooter")[int(rng.integers(3))])
     if rng.random() < 0.05:
         review = replace(review, locked=True, note="业主投诉，保留录像。", labels=("投诉",))
     store.review(id_, lambda _: review, by="manager", at=at + timedelta(hours=9))
@@ -155,7 +155,7 @@ def _troubles(store: Store, pictures: Path, now: datetime) -> None:
             at + timedelta(seconds=5),
             end or now,
             end,
-            end and "clear",
+            "clear" if end else None,
         )
         image = np.full((360, 640, 3), {"sprayed": 120, "turned": 90, "dark": 12}[kind], np.uint8)
         path = picture_path(made)
