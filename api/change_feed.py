@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -28,6 +29,8 @@ class ChangeFeed:
         self._last: int | None = None
         self._looked_s = -LOOK_S
         self._looking = asyncio.Lock()
+        self._saying = asyncio.Lock()
+        self._said: OrderedDict[int, bytes] = OrderedDict()
 
     async def start(self) -> tuple[int, int]:
         """Numbers of the first and the last change that are kept."""
@@ -43,6 +46,19 @@ class ChangeFeed:
         if self._recent and after >= self._recent[0].id - 1:
             return tuple(change for change in self._recent if change.id > after)[:PAGE]
         return await run_in_threadpool(self._store.changes, after, PAGE)
+
+    async def message(self, change: Change, make: Callable[[Change], bytes]) -> bytes:
+        """What listeners are sent of a change: made once for all of them, off the event loop.
+
+        Raises: StorageError; the next who asks tries again.
+        """
+        async with self._saying:
+            body = self._said.get(change.id)
+            if body is None:
+                body = self._said[change.id] = await run_in_threadpool(make, change)
+                while len(self._said) > KEPT:
+                    self._said.popitem(last=False)
+        return body
 
     async def _look(self) -> None:
         if self._last is None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.accounts.who import Actor, Right, check, needs
+from api.conditional import NOT_MODIFIED, KeptRoute, answer, key_of
 from api.event_search import EventFilter
 from api.problems import ProblemError, responses
 from api.records import Cursor, Event
@@ -125,7 +126,6 @@ def etag_of(event: Event) -> str:
     return f'"{event.review_version}"'
 
 
-@router.get("/events", responses=responses(401, 403, 503))
 def list_events(
     request: Request,
     actor: MaySeeEvents,
@@ -144,8 +144,11 @@ def list_events(
     text: Annotated[
         str | None, Query(max_length=200, description="Words of note and labels, or the beginning of an id")
     ] = None,
-) -> EventsBody:
-    """Events, newest first, page by page. Times are ISO 8601 with a zone, such as `2026-03-01T08:00:00Z`."""
+) -> Response:
+    """Events, newest first, page by page. Times are ISO 8601 with a zone, such as `2026-03-01T08:00:00Z`.
+
+    Its `ETag` changes with what it says: `If-None-Match` saves the answer where nothing has changed.
+    """
     try:
         at = None if cursor is None else Cursor.decode(cursor)
     except ValueError as exc:
@@ -164,12 +167,28 @@ def list_events(
         locked=locked,
         text=text,
     )
-    page = parts_of(request).store.search(wanted, limit, at)
-    return EventsBody(
-        events=[event_body(event) for event in page.events],
-        next=None if page.next is None else page.next.encode(),
-        previous=None if page.previous is None else page.previous.encode(),
-    )
+    parts = parts_of(request)
+
+    def make() -> bytes:
+        page = parts.store.search(wanted, limit, at)
+        body = EventsBody(
+            events=[event_body(event) for event in page.events],
+            next=None if page.next is None else page.next.encode(),
+            previous=None if page.previous is None else page.previous.encode(),
+        )
+        return body.model_dump_json().encode()
+
+    return answer(request, parts.fresh.get(key_of(request, actor), make))
+
+
+router.add_api_route(
+    "/events",
+    list_events,
+    methods=["GET"],
+    response_model=EventsBody,
+    responses=NOT_MODIFIED | responses(401, 403, 503),
+    route_class_override=KeptRoute,
+)
 
 
 @router.get("/events/{event_id}", responses=responses(401, 403, 404, 503))

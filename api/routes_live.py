@@ -17,7 +17,6 @@ from starlette.websockets import WebSocketDisconnect
 from api.accounts.who import Actor, Right, check, needs
 from api.live import ElevatorState, GuardState, OneLine, RearmRequest, ReleaseReply, ReleaseRequest
 from api.problems import ProblemError, responses
-from api.web_link import Link
 from api.web_parts import ElevatorId, Parts, parts_of, seen_by
 from vision.errors import StorageError
 
@@ -160,15 +159,20 @@ async def live(request: Request, actor: MayLook) -> StreamingResponse:
         with parts.streams.one():
             async with aclosing(parts.link.state_changes()) as states:
                 async for state in states:
-                    yield _sse(None if state is None else seen_by(actor, state))
+                    yield _said(parts, actor, state)
 
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-def _sse(state: GuardState | None) -> bytes:
+def _said(parts: Parts, actor: Actor, state: GuardState | None) -> bytes:
+    """The message, put into words once for all who may see the same."""
     if state is None:
         return format_sse_event(event="silent", data_str="{}")
-    return format_sse_event(event="state", data_str=state.model_dump_json())
+    return parts.said.get(
+        actor.elevators,
+        state,
+        lambda: format_sse_event(event="state", data_str=seen_by(actor, state).model_dump_json()),
+    )
 
 
 @router.websocket("/elevators/{elevator_id}/live")
@@ -191,7 +195,7 @@ async def live_pictures(socket: WebSocket, actor: MayLook, elevator_id: Elevator
 
 async def _show(socket: WebSocket, parts: Parts, elevator_id: str) -> None:
     """Send until the browser goes or the link closes."""
-    sender = asyncio.create_task(_send(socket, parts.link, elevator_id))
+    sender = asyncio.create_task(_send(socket, parts, elevator_id))
     watcher = asyncio.create_task(_watch(socket))
     try:
         await asyncio.wait({sender, watcher}, return_when=asyncio.FIRST_COMPLETED)
@@ -201,11 +205,11 @@ async def _show(socket: WebSocket, parts: Parts, elevator_id: str) -> None:
         await asyncio.gather(sender, watcher, return_exceptions=True)
 
 
-async def _send(socket: WebSocket, link: Link, elevator_id: str) -> None:
+async def _send(socket: WebSocket, parts: Parts, elevator_id: str) -> None:
     try:
-        async with aclosing(link.frames(elevator_id)) as frames:
+        async with aclosing(parts.link.frames(elevator_id)) as frames:
             async for info, jpeg in frames:
-                await socket.send_text(info.model_dump_json())
+                await socket.send_text(parts.told.get(elevator_id, info, info.model_dump_json))
                 await socket.send_bytes(jpeg)
         await socket.close(1001, "web is going down")
     except (WebSocketDisconnect, RuntimeError):  # Starlette's ways to say that the browser has gone

@@ -10,12 +10,12 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
-from starlette.concurrency import run_in_threadpool
 
 from api.accounts.who import Actor, Right, needs
 from api.change_feed import LOOK_S
@@ -80,7 +80,7 @@ async def stream(
                     at = change.id
                     if actor.may(Right.SEE_EVENTS, change.elevator_id):
                         quiet_s = time.monotonic()
-                        yield await run_in_threadpool(_message, parts.store, change)
+                        yield await feed.message(change, partial(_message, parts.store))
                 if not found:
                     if time.monotonic() - quiet_s >= HEARTBEAT_S:
                         quiet_s = time.monotonic()

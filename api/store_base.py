@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -36,6 +38,8 @@ class StoreBase:
         self._engine: Engine = open_engine(url, busy_timeout_s)
         self._writer: Engine = self._engine.execution_options(**{WRITE: True})
         self._where = describe(self._engine)
+        self._watching: sqlite3.Connection | None = None
+        self._watching_lock = threading.Lock()
 
     @property
     def where(self) -> str:
@@ -49,6 +53,10 @@ class StoreBase:
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
+        with self._watching_lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
         self._engine.dispose()
 
     def migrate(self) -> None:
@@ -79,6 +87,20 @@ class StoreBase:
         """Raises: StorageError unless the store can be read now."""
         with self._reading("read the events") as session:
             session.execute(select(EventRow.id).limit(1)).first()
+
+    def version(self) -> int | None:
+        """Another number after every commit to the file, by whatever connection and process; costs no read.
+
+        None where there is no such thing: in memory, and on PostgreSQL. Raises: StorageError.
+        """
+        path = self._engine.url.database
+        if not self.is_sqlite or path in {None, "", ":memory:"} or path.startswith("file:"):
+            return None
+        with self._watching_lock, storage_errors(self._where, "look whether something has changed"):
+            if self._watching is None:
+                # A connection that never writes: its own commits would not count (sqlite.org/pragma.html).
+                self._watching = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            return int(self._watching.execute("PRAGMA data_version").fetchall()[0][0])
 
     def integrity_check(self) -> str:
         """What SQLite's own check says; ``"ok"`` when all is well, and always on other databases."""

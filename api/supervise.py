@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -30,6 +30,9 @@ from vision.sources import redact
 from vision.types import Clock
 
 NAMES: Final = ("guard", "web")
+NICE: Final = {"guard": 0, "web": 10}
+"""Steps behind this process on the processor: fifty people who look must not delay a door. Under systemd the
+units say so. What a busy web costs guard: benchmarks/reports/api.md."""
 POLL_S: Final = 0.2
 STOP_S: Final = 8.0  # after this a process that was asked to end is killed
 RESTART_S: Final = (0.5, 30.0)  # pause before a restart: the first, doubled each time, at most the second
@@ -150,13 +153,7 @@ def supervise(settings: Settings, config: Path | None, overrides: Mapping[str, A
     env = child_environment(config, overrides, os.environ)
 
     def spawn(name: str) -> Child:
-        # In a session of its own, so that Ctrl-C reaches this process alone and the order of ending is ours.
-        return subprocess.Popen(
-            [sys.executable, "-m", "api", name],
-            env=env,
-            start_new_session=True,
-            preexec_fn=_as_child,  # noqa: PLW1509  this process has one thread
-        )
+        return start_process([sys.executable, "-m", "api", name], env, NICE[name])
 
     stop, reload = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -177,6 +174,22 @@ def supervise(settings: Settings, config: Path | None, overrides: Mapping[str, A
         console.print("run   stopping: every door is let go")
         supervisor.stop()
     return code or 0
+
+
+def start_process(command: Sequence[str], env: Mapping[str, str], nice: int = 0) -> subprocess.Popen[bytes]:
+    """Start one of the two processes, ``nice`` steps behind this one on the processor."""
+
+    def before() -> None:
+        _as_child()
+        os.nice(nice)
+
+    # In a session of its own, so that Ctrl-C reaches this process alone and the order of ending is ours.
+    return subprocess.Popen(
+        command,
+        env=env,
+        start_new_session=True,
+        preexec_fn=before,  # noqa: PLW1509  this process has one thread
+    )
 
 
 def end_with_parent() -> None:

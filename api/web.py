@@ -44,7 +44,7 @@ from api.settings_web import LOOPBACK
 from api.store import Store
 from api.web_link import Link, WebLink
 from api.web_metrics import CountRequests
-from api.web_parts import Parts
+from api.web_parts import MAX_PICTURES, MAX_STREAMS, Parts
 from vision.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ MAX_BODY: Final = 48 * 1024
 """Bytes of a request body. The largest, a review, has up to 2000 characters of note and 20 labels of 40, each
 character up to 12 bytes in escaped JSON."""
 API_VERSION: Final = "1"
+MAX_CONNECTIONS: Final = 600
+"""Connections at once: a page has its streams, its pictures and up to six for the rest."""
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Forward secrecy and authenticated encryption only (RFC 9325, 4.2)."""
 SWEEP_S: Final = 3600.0
@@ -83,8 +85,8 @@ def create_app(
     *,
     version: str,
     allowed_hosts: Sequence[str] = LOOPBACK,
-    max_pictures: int = 16,
-    max_streams: int = 32,
+    max_pictures: int = MAX_PICTURES,
+    max_streams: int = MAX_STREAMS,
     accounts: Accounts | None = None,
     settings: Settings | None = None,
     evidence_dir: Path = Path("evidence"),
@@ -195,8 +197,8 @@ def make_server(
             ws_max_size=1024,  # browsers say nothing on the live socket
             ws_max_queue=4,
             ws_per_message_deflate=False,  # JPEG does not get smaller
-            limit_concurrency=200,
-            backlog=64,
+            limit_concurrency=MAX_CONNECTIONS,
+            backlog=256,  # everybody comes back at once after a restart
             timeout_keep_alive=10,
             timeout_graceful_shutdown=2,  # live streams never end by themselves
         )

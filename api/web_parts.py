@@ -15,7 +15,9 @@ from api.accounts.service import Accounts
 from api.accounts.who import Actor
 from api.change_feed import ChangeFeed
 from api.evidence.serve import EvidenceDesk
+from api.fresh import Fresh
 from api.live import ElevatorState, GuardState
+from api.once import Once
 from api.problems import ProblemError
 from api.settings import Settings
 from api.store import Store
@@ -24,6 +26,10 @@ from api.web_metrics import WebMetrics
 
 ElevatorId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="As in the settings")]
 EVENT_ID: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+MAX_PICTURES: Final = 128
+"""Live pictures at once: 50 guards who look at two or three elevators each (benchmarks/reports/api.md)."""
+MAX_STREAMS: Final = 64
+"""Listeners of each kind of server-sent events at once."""
 EventId = Annotated[str, Path(pattern=EVENT_ID, description="UUIDv7 in lower case")]
 
 
@@ -67,18 +73,22 @@ class Parts:
     evidence: EvidenceDesk
     settings: Settings | None = None  # what this box is set to; None in tests that do not need it
     metrics: WebMetrics = field(default_factory=WebMetrics)
-    max_pictures: int = 16
-    max_streams: int = 32
+    max_pictures: int = MAX_PICTURES
+    max_streams: int = MAX_STREAMS
     pictures: Viewers = field(init=False)
     streams: Viewers = field(init=False)
     listeners: Viewers = field(init=False)
     feed: ChangeFeed = field(init=False)
+    fresh: Fresh = field(init=False)
+    said: Once[bytes] = field(default_factory=Once)  # server-sent states, by what their reader may see
+    told: Once[str] = field(default_factory=Once)  # what travels beside a live picture, by elevator
 
     def __post_init__(self) -> None:
         self.pictures = Viewers("pictures", self.max_pictures, self.metrics)
         self.streams = Viewers("state", self.max_streams, self.metrics)
         self.listeners = Viewers("changes", self.max_streams, self.metrics)
         self.feed = ChangeFeed(self.store)
+        self.fresh = Fresh(self.store)
 
     @property
     def audit(self) -> Audit:

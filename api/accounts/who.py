@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import Depends
@@ -53,13 +53,13 @@ def check(actor: Actor, right: Right, elevator_id: str | None = None) -> None:
 _NEEDED: Final[dict[Callable[..., object], Right]] = {}
 
 
-def needs(right: Right) -> Callable[[HTTPConnection], Actor]:
+def needs(right: Right) -> Callable[[HTTPConnection], Awaitable[Actor]]:
     """A dependency: the actor, who has this right. Routes that name an elevator `check` it too.
 
     Use: ``actor: Annotated[Actor, Depends(needs(Right.REVIEW))]``.
     """
 
-    def checked(connection: HTTPConnection) -> Actor:
+    async def checked(connection: HTTPConnection) -> Actor:  # async: it need not wait for a free thread
         try:
             actor = actor_of(connection)
             check(actor, right)

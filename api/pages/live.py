@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from api.accounts.who import Actor, Right, needs
 from api.event_search import EventFilter
-from api.pages.shell import Lang, render
+from api.pages.shell import Lang, language, render
 from api.records import Event
 from api.web_parts import Parts, parts_of
 from vision.errors import StorageError
@@ -37,5 +37,21 @@ def page(request: Request, actor: MayLook, lang: Lang = None) -> HTMLResponse:
 
 @router.get("/fragments/events", response_class=HTMLResponse)
 def events_fragment(request: Request, actor: MaySeeEvents, lang: Lang = None) -> HTMLResponse:
-    """The latest events as the page shows them, to be put in place by the page itself."""
-    return render(request, "events.html", lang, {"events": _latest(parts_of(request), actor)})
+    """The latest events as the page shows them, to be put in place by the page itself.
+
+    All open pages ask at once when something happens: it is rendered once for those who see the same.
+    """
+    parts = parts_of(request)
+    state = parts.link.state()
+    names = () if state is None else tuple((e.id, e.name) for e in state.elevators)
+    key = ("fragment", language(request, lang), actor.where(Right.SEE_EVENTS), actor.elevators, names)
+
+    def make() -> bytes:
+        wanted = EventFilter(elevators=actor.where(Right.SEE_EVENTS))
+        events = parts.store.search(wanted, SHOWN).events
+        return bytes(render(request, "events.html", lang, {"events": events}).body)
+
+    try:
+        return HTMLResponse(parts.fresh.get(key, make).body)
+    except StorageError:
+        return render(request, "events.html", lang, {"events": None})

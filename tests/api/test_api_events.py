@@ -10,13 +10,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.accounts.records import Grant
+from api.accounts.service import Accounts
 from api.problems import MEDIA_TYPE
-from api.records import EventEnd, Evidence, NewEvent, PhaseChange, new_event_id
+from api.records import EventEnd, EventProgress, Evidence, NewEvent, PhaseChange, new_event_id
 from api.store import Store
 from api.web import openapi_json
 from hardware.hold import Phase
 from tests.api.conftest import FakeLink
 from tests.api.live_values import make_elevator, make_state
+from tests.support.accounts import Visitor, add_user, bearer
 
 pytestmark = pytest.mark.anyio
 T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -266,3 +269,38 @@ async def test_an_event_may_carry_any_text(client: httpx.AsyncClient, store: Sto
     page = await client.get("/")
     assert "<script>alert" not in page.text
     assert "&lt;script&gt;" in page.text
+
+
+async def test_a_list_that_has_not_changed_is_not_sent_again(client: httpx.AsyncClient, store: Store) -> None:
+    first_id = add(store, 0)
+    first = await client.get("/api/v1/events")
+    tag = first.headers["etag"]
+    for said in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+        again = await client.get("/api/v1/events", headers={"if-none-match": said})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == "no-store"
+    assert (await client.get("/api/v1/events", headers={"if-none-match": '"x"'})).status_code == 200
+    store.update_event(first_id, EventProgress(T0, 3.0, 1, 0.95))
+    changed = await client.get("/api/v1/events", headers={"if-none-match": tag})
+    assert changed.status_code == 200
+    assert changed.json()["events"][0]["hold_s"] == 3.0
+    assert changed.headers["etag"] != tag
+
+
+async def test_a_kept_list_is_only_for_who_may_see_the_same(
+    box: FastAPI, store: Store, accounts: Accounts
+) -> None:
+    add(store, 0, "car-1")
+    add(store, 1, "car-2")
+    everybody = bearer(accounts, add_user(accounts, "all", Grant("guard")))
+    south = bearer(accounts, add_user(accounts, "south", Grant("guard", estate="South")))
+    nobody = bearer(accounts, add_user(accounts, "none"))
+    async with Visitor(box) as visitor:
+        for _ in range(2):  # the second time from what is kept
+            found = [
+                [e["elevator_id"] for e in (await visitor.get("/api/v1/events", **who)).json()["events"]]
+                for who in (everybody, south)
+            ]
+            assert found == [["car-2", "car-1"], ["car-2"]]
+            problem(await visitor.get("/api/v1/events", **nobody), 403, "not-allowed")
+            problem(await visitor.get("/api/v1/events"), 401, "not-signed-in")
