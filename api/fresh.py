@@ -1,8 +1,8 @@
 """Answers that are made once for everybody who asks the same, for as long as nothing in the store changes.
 
 Fifty open pages and a few programs ask for the same list again and again, and what they get changes a few
-times a minute. An answer is kept with the store's `version`, which also moves when another process writes
-(guard, the command line), so nobody is ever told something old.
+times a minute. An answer is kept until the store's `version` moves, which it also does when another process
+writes (guard, the command line), and with it the count of changes of events: nobody is told something old.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ class Versioned(Protocol):
     """Something that says when it has changed."""
 
     def version(self) -> int | None:
-        """Another number after every change, whoever made it; None: it cannot tell."""
+        """Another number after every change, whoever made it; None: it cannot tell. From memory, at once."""
+        ...
+
+    def events_revision(self) -> int:
+        """Another number after every change of what answers are made of. May read."""
         ...
 
 
@@ -58,6 +62,7 @@ class Fresh:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._version: int | None = None
+        self._revision: int | None = None
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
         self._bytes = 0
 
@@ -72,8 +77,7 @@ class Fresh:
                 slot = _Slot()
             else:
                 if version != self._version:
-                    self._slots.clear()
-                    self._version, self._bytes = version, 0
+                    self._look(version)
                 slot = self._slots.setdefault(key, _Slot())
                 self._slots.move_to_end(key)
         with slot.lock:
@@ -81,6 +85,14 @@ class Fresh:
                 slot.made = Made.of(make())  # not older than `version`, which was read before
                 self._count(key, slot)
             return slot.made
+
+    def _look(self, version: int) -> None:
+        """Something was written: forget the answers, unless it had nothing to do with events."""
+        revision = self._source.events_revision()  # not older than `version`
+        if revision != self._revision:
+            self._slots.clear()
+            self._revision, self._bytes = revision, 0
+        self._version = version
 
     def kept(self, key: Hashable) -> Made | None:
         """The answer to ``key`` if it is there and still counts.

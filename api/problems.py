@@ -67,6 +67,8 @@ TITLES: Final = {
     "method-not-allowed": "This address does not take that method",
     "length-required": "The request must say how large it is",
     "too-large": "The request is too large",
+    "key-reused": "This key was used for another request",
+    "still-running": "This request is being done already",
     "internal": "Something went wrong here",
 }
 """Every kind of problem; docs/api.md lists them too."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.accounts.who import Actor, Right, check, needs
 from api.conditional import NOT_MODIFIED, KeptRoute, answer, key_of
@@ -27,6 +27,8 @@ Seconds = Annotated[float | None, Query(ge=0, le=10_000_000, allow_inf_nan=False
 
 class EventBody(BaseModel):
     """One blocking of one vehicle. Times are UTC; `ended_at` and `outcome` are null while it is open."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: str = Field(description="UUIDv7, sorts by time")
     elevator_id: str
@@ -108,7 +110,7 @@ class EventsBody(BaseModel):
 
 def event_body(event: Event) -> EventBody:
     """An event as the API shows it."""
-    return EventBody(**asdict(event))
+    return EventBody.model_validate(event)
 
 
 def event_of(store: Store, event_id: str, actor: Actor, right: Right) -> Event:

@@ -20,6 +20,9 @@ from vision.sources import redact
 WRITE: Final = "liftguard_write"
 """Execution option of an engine whose transactions take SQLite's write lock at once (see `_begin`)."""
 
+POOL: Final = 20
+"""Connections kept open. Web's thread pool has 40 threads, of which few read at a time."""
+
 # Primary result codes, https://www.sqlite.org/rescode.html
 _ADVICE: Final = {
     5: "another program holds it for too long; close database browsers and backups that lock it",
@@ -62,7 +65,10 @@ def open_engine(url: str | Path, busy_timeout_s: float) -> Engine:
     try:
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True)
-        engine = create_engine(parsed, connect_args={"timeout": busy_timeout_s})
+        in_file = parsed.database not in {None, "", ":memory:"}
+        # As many as threads may ask at once; beyond the pool each question would open the file anew.
+        pool = {"pool_size": POOL, "max_overflow": POOL} if in_file else {}
+        engine = create_engine(parsed, connect_args={"timeout": busy_timeout_s}, **pool)
     except (SQLAlchemyError, ImportError) as exc:
         raise StorageError(
             f"cannot use the store address {shown_address(parsed)}: {exc}; see store.url"

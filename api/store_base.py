@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import Function
 
 from api.storage_engine import WRITE, describe, open_engine, storage_errors
-from api.tables import EventRow
+from api.tables import EventRow, RevisionRow
 from vision.errors import RefusedWriteError, StorageError
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -87,6 +87,14 @@ class StoreBase:
         """Raises: StorageError unless the store can be read now."""
         with self._reading("read the events") as session:
             session.execute(select(EventRow.id).limit(1)).first()
+
+    def events_revision(self) -> int:
+        """Goes up with every change of an event; triggers in the SQLite file count, whoever writes.
+
+        Raises: StorageError.
+        """
+        with self._reading("look whether events have changed") as session:
+            return session.scalar(select(RevisionRow.number).where(RevisionRow.name == "events")) or 0
 
     def version(self) -> int | None:
         """Another number after every commit to the file, by whatever connection and process; costs no read.

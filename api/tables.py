@@ -119,6 +119,18 @@ class EventRow(Base):
     )
 
 
+class RevisionRow(Base):
+    """How often the rows of a table have changed: counted by triggers (SQLite only), whoever writes.
+
+    A migration that copies the table (Alembic's batch mode) has to make its triggers anew; a test looks.
+    """
+
+    __tablename__ = "revisions"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger())
+
+
 class EventWordRow(Base):
     """A word of an event's note, or one of its labels (`api.event_words`), to find the event by.
 

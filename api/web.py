@@ -37,6 +37,9 @@ from api.background import Background, running
 from api.evidence.blur import Blurrer
 from api.evidence.folder import EvidenceFolder
 from api.evidence.serve import EvidenceDesk
+from api.idempotency.memory import RecentKeys
+from api.idempotency.middleware import Idempotency
+from api.idempotency.store import StoredKeys
 from api.notices import routes as routes_webhooks
 from api.protect import Protect
 from api.settings import Settings
@@ -73,10 +76,31 @@ class _App(FastAPI):
             known |= problem.pop("$defs") | {"Problem": problem}
             for item in schema["paths"].values():
                 for method, operation in item.items():
-                    if method in {"post", "put", "patch", "delete"}:  # what `api.protect` may answer
-                        for status in (403, 411, 413, 415):
-                            operation["responses"].setdefault(str(status), problems.responses()[422])
+                    if method in {"post", "put", "patch", "delete"}:
+                        _describe_write(operation)
         return schema
+
+
+def _describe_write(operation: dict[str, Any]) -> None:
+    """What `api.protect` and `api.idempotency` may answer, and the key that a write may have."""
+    for status in (403, 409, 411, 413, 415):
+        operation["responses"].setdefault(str(status), problems.responses()[422])
+    operation.setdefault("parameters", []).append(
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "A new UUID for each write: sent again with the same, it is not done again, and "
+            "the first answer comes again",
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                "pattern": r"^[!#-\[\]-~]{1,255}$",
+            },
+            "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        }
+    )
 
 
 def create_app(
@@ -105,7 +129,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep(known), name="sweep-accounts")
+        sweeping = asyncio.create_task(_sweep(known, keys), name="sweep-accounts")
         async with link.running(), running(background):
             yield
         sweeping.cancel()
@@ -122,6 +146,7 @@ def create_app(
         redirect_slashes=False,
     )
     known = accounts or Accounts(store)
+    keys = StoredKeys(store, known.now)
     with suppress(StorageError):  # then nobody comes in before the store can be read
         known.keeper.set_up()
     desk = EvidenceDesk(EvidenceFolder(evidence_dir), store, blurrer)
@@ -152,17 +177,19 @@ def create_app(
         app.include_router(module.router)
     app.include_router(accounts_router)
     app.mount("/static", routes_pages.static)
+    app.add_middleware(Idempotency, stored=keys, recent=RecentKeys(known.keeper.clock))
     app.add_middleware(Gate, keeper=known.keeper, open_until_set_up=known.rules.open_until_set_up)
     app.add_middleware(Protect, allowed_hosts=allowed_hosts, max_body=MAX_BODY)
     app.add_middleware(CountRequests, metrics=app.state.parts.metrics)
     return app
 
 
-async def _sweep(accounts: Accounts) -> None:
+async def _sweep(accounts: Accounts, keys: StoredKeys) -> None:
     """Keep house for as long as the application runs."""
     while True:
         try:
             await asyncio.to_thread(accounts.sweep)
+            await asyncio.to_thread(keys.sweep)
         except StorageError as exc:
             log.warning("old sessions and audit entries stay: %s", exc)
         await asyncio.sleep(SWEEP_S)

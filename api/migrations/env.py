@@ -5,6 +5,7 @@ from alembic import context
 import api.accounts.tables
 import api.cameras.tables
 import api.evidence.tables
+import api.idempotency.tables
 import api.notices.tables  # noqa: F401
 from api.tables import Base
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from api.fresh import Fresh, Made
 from api.once import MOST, Once
+from api.records import GuardRun
 from api.store import Store
-from tests.support.events import make_event
+from tests.support.events import T0, make_event
 from vision.errors import StorageError
 
 
@@ -25,11 +27,15 @@ class Source:
 
     now: int | None = 1
     fails: bool = False
+    events: int | None = None  # None: every change is one of events
 
     def version(self) -> int | None:
         if self.fails:
             raise StorageError("the disk is gone")
         return self.now
+
+    def events_revision(self) -> int:
+        return (self.now or 0) if self.events is None else self.events
 
 
 @dataclass
@@ -57,6 +63,18 @@ def test_made_once_until_something_changes() -> None:
     make.text = "two"
     assert fresh.get("a", make).body == b"two"
     assert make.made == ["one", "one", "two"]
+
+
+def test_what_is_written_beside_the_events_costs_nothing() -> None:
+    source, make = Source(events=7), Maker()
+    fresh = Fresh(source)
+    first = fresh.get("a", make)
+    source.now = 2
+    assert fresh.kept("a") is None  # it would have to read
+    assert fresh.get("a", make) is first
+    assert fresh.kept("a") is first
+    source.now, source.events = 3, 8
+    assert fresh.get("a", make) is not first
 
 
 def test_a_source_that_cannot_tell_is_asked_each_time() -> None:
@@ -151,6 +169,25 @@ def test_a_store_notices_its_own_and_other_processes_changes(tmp_path: Path) -> 
     assert store.version() is not None
     for one in (store, guard):
         one.close()
+
+
+def test_every_change_of_an_event_counts_and_nothing_else(tmp_path: Path) -> None:
+    """Also what a program beside ours does to the file: triggers count."""
+    store = Store(tmp_path / "liftguard.db")
+    store.migrate()
+    seen = [store.events_revision()]
+    event = make_event()
+    store.start_event(event)
+    seen.append(store.events_revision())
+    for change in ("UPDATE events SET note = 'x'", "DELETE FROM events"):
+        with sqlite3.connect(tmp_path / "liftguard.db") as raw:
+            raw.execute(change)
+        raw.close()
+        seen.append(store.events_revision())
+    assert seen == sorted(set(seen))
+    store.note_run(GuardRun("r", T0, T0, "1"))
+    assert store.events_revision() == seen[-1]
+    store.close()
 
 
 def test_a_store_in_memory_has_no_version() -> None:
