@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -54,12 +55,12 @@ class Load:
             elevator = self.plan["elevators"][number % len(self.plan["elevators"])]
             socket = self._head(f"/api/v1/elevators/{elevator}/live", cookie, upgrade)
             timed = number % 10 == 0
-            await loop.create_connection(lambda s=socket, t=timed: Pictures(s, found, t), host, port)
+            await loop.create_connection(partial(Pictures, socket, found, timed), host, port)
             hear = self._page(number, cookie, timed)
             live = self._head("/api/v1/live", cookie)
-            await loop.create_connection(lambda r=live, h=hear: Events(r, found, h), host, port)
+            await loop.create_connection(partial(Events, live, found, hear), host, port)
             changes = self._head("/api/v1/stream", cookie)
-            await loop.create_connection(lambda r=changes: Events(r, found, lambda *_: None), host, port)
+            await loop.create_connection(partial(Events, changes, found, lambda *_: None), host, port)
             await asyncio.sleep(pause_s)
         before = resource.getrusage(resource.RUSAGE_SELF)
         began_s = time.monotonic()
