@@ -223,7 +223,7 @@ def _coast_s(one: Live, p: TrackParams) -> float:
 def _started(o: Observed, t_s: float, track_id: int, v: VoteParams) -> Live:
     log_odds = vote.add(vote.NO_EVIDENCE, o.scores, o.group, v, step_s=None, iou=0.0)
     class_id = vote.leader(log_odds, o.group)
-    track = Track(track_id, o.xyxy, log_odds, o.scores[class_id], t_s, t_s, 1, class_id)
+    track = Track(track_id, o.xyxy, log_odds, o.scores[class_id], t_s, t_s, 1, class_id, o.scores)
     return Live(track, seen_s=t_s)
 
 
@@ -240,6 +240,7 @@ def _matched(one: Live, o: Observed, t_s: float, p: TrackParams, v: VoteParams) 
         last_s=t_s,
         hits=old.hits + 1,
         class_id=class_id,
+        scores=o.scores,
     )
     return Live(track, _velocity(one, o.xyxy, t_s, p), t_s)
 
@@ -247,7 +248,7 @@ def _matched(one: Live, o: Observed, t_s: float, p: TrackParams, v: VoteParams) 
 def _missed(one: Live, t_s: float, v: VoteParams) -> Live:
     group = vote.group_of(one.track.class_id)
     log_odds = vote.miss(one.track.log_odds, group, t_s - one.seen_s, v)
-    return replace(one, track=replace(one.track, log_odds=log_odds, conf=0.0), seen_s=t_s)
+    return replace(one, track=replace(one.track, log_odds=log_odds, conf=0.0, scores=()), seen_s=t_s)
 
 
 def _velocity(one: Live, xyxy: Box, t_s: float, p: TrackParams) -> tuple[float, float]:

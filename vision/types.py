@@ -82,6 +82,7 @@ class Track:
     last_s: float  # capture time of the latest matched detection
     hits: int  # matched detections so far
     class_id: int  # class with the most evidence
+    scores: tuple[float, ...] = ()  # per class, of the detection in this very frame; () if missed
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,46 @@ def test_on_at_the_first_convincing_frame_confirmed_soon_after() -> None:
     assert 0.3 <= scene.confirmed()[0] <= 0.7
 
 
+def test_a_faint_call_convinces_only_with_another_soon_after() -> None:
+    scene = Scene()
+    assert not scene.show((box(100), 0.52, E_BIKE)).suspected
+    for _ in range(5):
+        assert not scene.show((box(100), 0.2, E_BIKE)).suspected
+    assert not scene.show((box(100), 0.52, E_BIKE)).suspected  # too long after the first
+    assert not scene.show((box(100), 0.2, E_BIKE)).suspected
+    assert scene.show((box(100), 0.52, E_BIKE)).suspected
+
+
+def test_sure_frames_in_a_row_pre_hold_against_the_vote_and_never_confirm() -> None:
+    scene = Scene()
+    for _ in range(15):  # from afar it looks like a wheelchair
+        scene.show((box(100), 0.7, WHEELCHAIR))
+    assert not scene.show((box(105), 0.9, E_BIKE)).suspected  # one may be an error
+    seen = scene.show((box(110), 0.9, E_BIKE))
+    assert seen.suspected
+    assert scene.tracks.tracks[0].class_id == WHEELCHAIR  # the vote is not moved by it
+    assert seen.confirmed is None
+    assert not scene.confirmed()
+
+
+def test_sure_frames_that_do_not_follow_each_other_do_not_overrule_the_vote() -> None:
+    scene = Scene()
+    for _ in range(15):
+        scene.show((box(100), 0.9, WHEELCHAIR))
+    for _ in range(10):  # every other frame
+        scene.show((box(100), 0.9, E_BIKE))
+        scene.show((box(100), 0.9, WHEELCHAIR))
+    assert not any(p.suspected for _, p in scene.story)
+
+
+def test_a_third_of_a_second_is_three_frames_however_the_clock_rounds() -> None:
+    for start in range(60):
+        scene = Scene(frame=start)
+        while not scene.confirmed():
+            scene.show((box(100), 0.95, E_BIKE))
+        assert scene.frame - start == 4
+
+
 def test_a_parked_e_bike_confirms_before_the_pre_hold_gives_up() -> None:
     scene = Scene()
     for _ in range(11):
