@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
@@ -94,43 +95,51 @@ def event_of(row: EventRow) -> Event:
 
 def _page(session: Session, wanted: EventFilter, cursor: Cursor | None) -> Select[EventRow] | None:
     """The question, in order. None: nothing can be found."""
-    only = _best_column(session, wanted)
-    at, id_ = _walked(EventRow.started_at, "started_at", only), EventRow.id
-    query = select(EventRow).where(*_plain(wanted, only))
     asked = [] if wanted.label is None else [label_word(wanted.label)]
-    if wanted.text is not None and (ids := id_range(wanted.text)) is not None:
-        query = query.where(EventRow.id >= ids[0], EventRow.id < ids[1])
-    else:
-        asked += terms(wanted.text or "")
-    counts = {word: _count(session, EventWordRow.word == word) for word in asked}
-    if 0 in counts.values():
+    ids = None if wanted.text is None else id_range(wanted.text)
+    asked += terms(wanted.text or "") if ids is None else []
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    # PostgreSQL keeps statistics of values; only where words come in does it not know what leads to few.
+    columns = _columns(wanted) if sqlite or asked else {}
+    counted = _counted(session, [*([EventWordRow.word == word] for word in asked), *columns.values()])
+    words = dict(zip(asked, counted, strict=False))
+    counts = dict(zip(columns, counted[len(asked) :], strict=True))
+    if 0 in words.values():
         return None
-    rarest = min(asked, key=counts.__getitem__, default=None)
-    if rarest is not None and only is not None and counts[rarest] >= FEW:
+    only = _best_column(counts, wanted)
+    rarest = min(words, key=words.__getitem__, default=None)
+    if rarest is not None and words[rarest] >= FEW > min(counts.values(), default=FEW):
         rarest = None  # the column leads to fewer
-    if rarest is not None:  # the index of words has them in order of time
-        query = query.join(EventWordRow, EventWordRow.event_id == EventRow.id)
-        query = query.where(EventWordRow.word == rarest)
+    if rarest is None:
+        at, id_ = _walked(EventRow.started_at, "started_at", only if sqlite else None), EventRow.id
+        query = select(EventRow).where(*_plain(EventRow, wanted, only if sqlite else None))
+    else:  # the index of words has them in order of time, and knows the columns too
         at, id_ = EventWordRow.started_at, EventWordRow.event_id
-        query = query.where(*_between(at, wanted))
+        query = select(EventRow).join(EventWordRow, EventWordRow.event_id == EventRow.id)
+        query = query.where(EventWordRow.word == rarest, *_plain(EventWordRow, wanted, None))
+    if ids is not None:
+        query = query.where(id_ >= ids[0], id_ < ids[1])
     for word in sorted(set(asked) - {rarest}):
-        other = aliased(EventWordRow)
+        other = EventWordRow.__table__.alias().c
         same = (other.started_at == at, other.event_id == id_)  # as the leading word has them
-        query = query.where(exists().where(other.word == word, *same))
+        found = select(literal(1)).where(other.word == word, *same, *_from_cursor(other.started_at, cursor))
+        # OFFSET 0: PostgreSQL then asks for each of the few, and does not walk all that have the word.
+        query = query.where((found if rarest is not None else found.offset(0)).exists())
     newer = cursor is not None and cursor.newer
     if cursor is not None:
         beyond = id_ > cursor.id if newer else id_ < cursor.id
         later = at > cursor.started_at if newer else at < cursor.started_at
-        bound = at >= cursor.started_at if newer else at <= cursor.started_at
-        query = query.where(bound, or_(later, and_(at == cursor.started_at, beyond)))
+        query = query.where(*_from_cursor(at, cursor), or_(later, and_(at == cursor.started_at, beyond)))
     return query.order_by(at, id_) if newer else query.order_by(at.desc(), id_.desc())
 
 
-def _plain(wanted: EventFilter, only: str | None) -> list[ColumnElement[bool]]:
-    """The conditions on the columns of events themselves; the index of column ``only`` is to be walked."""
+def _plain(
+    table: type[EventRow] | type[EventWordRow], wanted: EventFilter, only: str | None
+) -> list[ColumnElement[bool]]:
+    """The conditions on an event's own columns; of ``table`` the index of column ``only`` is to be walked."""
 
     def of(name: str) -> Any:
-        return _walked(getattr(EventRow, name), name, only)
+        return _walked(getattr(table, name), name, only)
 
     found = _between(of("started_at"), wanted)
     for name in ("elevator_id", "class_name"):
@@ -139,7 +148,7 @@ def _plain(wanted: EventFilter, only: str | None) -> list[ColumnElement[bool]]:
     if wanted.elevators is not None:
         found.append(of("elevator_id").in_(sorted(wanted.elevators)))
     if wanted.outcome == "open":
-        found.append(of("ended_at").is_(None))
+        found.append(of("ended_at" if table is EventRow else "outcome").is_(None))
     elif wanted.outcome is not None:
         found.append(of("outcome") == wanted.outcome)
     if wanted.min_duration_s is not None:
@@ -166,38 +175,50 @@ def _between(at: Any, wanted: EventFilter) -> list[ColumnElement[bool]]:
     return found if wanted.until is None else [*found, at < wanted.until]
 
 
+def _from_cursor(at: Any, cursor: Cursor | None) -> list[ColumnElement[bool]]:
+    if cursor is None:
+        return []
+    return [at >= cursor.started_at if cursor.newer else at <= cursor.started_at]
+
+
 FEW: Final = 6_000
 """So many events are looked at one by one in some milliseconds."""
 
 
-def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
-    """How many rows there are, counted up to `FEW` only."""
-    some = select(literal(1)).where(*conditions).limit(FEW).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0
+def _counted(session: Session, asked: Sequence[Sequence[ColumnElement[bool]]]) -> list[int]:
+    """How many rows meet each list of conditions, counted up to `FEW` only, in one question."""
+    if not asked:
+        return []
+    each = []
+    for conditions in asked:
+        some = select(literal(1)).where(*conditions).limit(FEW).subquery()
+        each.append(select(func.count()).select_from(some).scalar_subquery())
+    return list(session.execute(select(*each)).one())
 
 
-def _best_column(session: Session, wanted: EventFilter) -> str | None:
-    """The column whose index leads to few events; the others' are then not to be used. None: any may be.
-
-    For SQLite, whose planner knows no more than averages. PostgreSQL keeps statistics of values.
-    """
-    if session.get_bind().dialect.name != "sqlite":
-        return None
+def _columns(wanted: EventFilter) -> dict[str, list[ColumnElement[bool]]]:
+    """What is asked of each column that has an index: conditions to count."""
     between = _between(EventRow.started_at, wanted)
-    counts: dict[str, int] = {}
+    found: dict[str, list[ColumnElement[bool]]] = {}
     for name in ("elevator_id", "class_name", "outcome", "verdict", "locked"):
         value = getattr(wanted, name)
         if value is not None and value not in ("none", "open"):
-            counts[name] = _count(session, getattr(EventRow, name) == value, *between)
+            found[name] = [getattr(EventRow, name) == value, *between]
     duration = EventRow.duration_s
     lengths = [] if wanted.min_duration_s is None else [duration >= wanted.min_duration_s]
     lengths += [] if wanted.max_duration_s is None else [duration <= wanted.max_duration_s]
-    if lengths:
-        counts["duration_s"] = _count(session, *lengths)
+    return found | {"duration_s": lengths} if lengths else found
+
+
+def _best_column(counts: Mapping[str, int], wanted: EventFilter) -> str | None:
+    """The column whose index leads to few events; on SQLite the others' are then not to be used.
+
+    Its planner knows no more than averages. None: any may be used.
+    """
     few = [name for name, count in counts.items() if count < FEW]
     if few:
         return min(few, key=counts.__getitem__)
-    if not lengths or wanted.outcome == "open":
+    if "duration_s" not in counts or wanted.outcome == "open":
         return None
     # Many are of that length: walking them in order of length would mean to sort them all.
     return next((name for name in counts if name != "duration_s"), "started_at")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.change_store import note_change
 from api.event_search import EventSearch
+from api.event_word_rows import copied, keep_words
 from api.event_words import event_words
 from api.records import Event, Review
 from api.tables import EventRow, EventWordRow
@@ -77,7 +78,9 @@ def _apply(session: Session, row: EventRow, change: Change, by: str, at: datetim
     row.reviewed_by, row.reviewed_at = by, at
     row.review_version += 1
     note_change(session, "event.reviewed", at, row.elevator_id, row.id)
-    if (after.note, after.labels) != (before.note, before.labels):
-        session.execute(delete(EventWordRow).where(EventWordRow.event_id == row.id))
-        for word in sorted(event_words(after.note, after.labels)):
-            session.add(EventWordRow(word=word, started_at=row.started_at, event_id=row.id))
+    if (after.note, after.labels) == (before.note, before.labels):
+        keep_words(session, row)
+        return
+    session.execute(delete(EventWordRow).where(EventWordRow.event_id == row.id))
+    for word in sorted(event_words(after.note, after.labels)):
+        session.add(EventWordRow(word=word, started_at=row.started_at, event_id=row.id, **copied(row)))

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from api.cameras.store import TroubleStore
 from api.change_store import ChangeStore, note_change
 from api.event_search import MAX_PAGE, EventFilter
+from api.event_word_rows import keep_words
 from api.evidence.retention_store import RetentionStore
 from api.records import (
     DoorAction,
@@ -93,6 +94,7 @@ class Store(ReviewStore, RetentionStore, TroubleStore, ChangeStore):
             row.ended_at, row.last_seen_at, row.outcome = end.ended_at, end.last_seen_at, end.outcome
             row.hold_s, row.pulses, row.score = end.hold_s, end.pulses, end.score
             row.duration_s = (end.ended_at - row.started_at).total_seconds()
+            keep_words(session, row)
             note_change(session, "event.ended", end.ended_at, row.elevator_id, event_id)
 
     def close_interrupted(self) -> int:
@@ -108,6 +110,7 @@ class Store(ReviewStore, RetentionStore, TroubleStore, ChangeStore):
                 # A vehicle may have been seen last in a frame that was captured just before it was confirmed.
                 row.ended_at, row.outcome = max(row.last_seen_at, row.started_at), outcome
                 row.duration_s = (row.ended_at - row.started_at).total_seconds()
+                keep_words(session, row)
                 note_change(session, "event.ended", row.ended_at, row.elevator_id, row.id)
             return len(rows)
 

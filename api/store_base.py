@@ -120,12 +120,19 @@ class StoreBase:
     def tidy(self) -> None:
         """Let the database look at what it holds, so that it finds the quickest way to an answer.
 
-        Once a day is often enough; PostgreSQL does it by itself, too.
+        Once a day is often enough; PostgreSQL does it by itself, too, but only when much has changed.
         """
-        with storage_errors(self._where, "tidy up"), self._writer.begin() as connection:
-            if self.is_sqlite:  # a thousand rows of each index say enough, and take no time
-                connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
-            connection.exec_driver_sql("ANALYZE")
+        with storage_errors(self._where, "tidy up"):
+            if self.is_sqlite:
+                with self._writer.begin() as connection:
+                    # a thousand rows of each index say enough, and take no time
+                    connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
+                    connection.exec_driver_sql("ANALYZE")
+                return
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                # After VACUUM a search in the index of words needs not look whether each row still stands.
+                connection.exec_driver_sql("VACUUM (ANALYZE) events, event_words")
+                connection.exec_driver_sql("ANALYZE")
 
     @contextmanager
     def _reading(self, doing: str) -> Iterator[Session]:

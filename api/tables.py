@@ -134,7 +134,9 @@ class RevisionRow(Base):
 class EventWordRow(Base):
     """A word of an event's note, or one of its labels (`api.event_words`), to find the event by.
 
-    It carries ``started_at`` so that one index gives the events with a word already in order of time.
+    It carries ``started_at`` so that one index gives the events with a word already in order of time, and
+    what events are searched by, so that those that do not fit are passed over without being read. `copied`
+    keeps these in step.
     """
 
     __tablename__ = "event_words"
@@ -144,6 +146,12 @@ class EventWordRow(Base):
     event_id: Mapped[str] = mapped_column(
         String(36), ForeignKey("events.id", ondelete="CASCADE"), primary_key=True
     )
+    elevator_id: Mapped[str] = mapped_column(String(64))
+    class_name: Mapped[str] = mapped_column(String(32))
+    outcome: Mapped[str | None] = mapped_column(String(32))
+    duration_s: Mapped[float | None] = mapped_column(Float())
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    locked: Mapped[bool] = mapped_column(Boolean())
 
     __table_args__ = (Index("ix_event_words_event_id", "event_id"), {"sqlite_with_rowid": False})
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from api.event_word_rows import COPIED
 from api.event_words import event_words
 from api.records import NewEvent
 
@@ -92,4 +93,5 @@ def _event(rng: random.Random, age: float, at: datetime) -> tuple[dict[str, Any]
     if rng.random() < 0.03:
         row["labels"] = sorted(rng.sample(_LABELS, rng.randint(1, 2)))
     words = event_words(row["note"], row["labels"])
-    return row, [{"word": word, "started_at": at, "event_id": new.id} for word in sorted(words)]
+    same = {"started_at": at, "event_id": new.id} | {name: row[name] for name in COPIED}
+    return row, [{"word": word} | same for word in sorted(words)]

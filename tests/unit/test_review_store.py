@@ -6,11 +6,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import inspect
 
 from api.event_search import EventFilter
 from api.event_words import event_words, id_range, terms
 from api.records import EventEnd, Review
 from api.store import Store
+from api.store_base import MIGRATIONS
 from tests.support.events import T0, make_event
 from vision.errors import ConflictError
 
@@ -123,6 +127,48 @@ def test_an_interrupted_event_has_a_duration(store: Store) -> None:
     event = store.event(new.id)
     assert event is not None
     assert event.duration_s == 0.0
+
+
+def test_an_event_is_found_by_its_words_and_by_what_changed_since_they_were_written(store: Store) -> None:
+    first, second = make_event(), make_event(T0 + timedelta(minutes=1))
+    for new in (first, second):
+        store.start_event(new)
+        store.review(new.id, lambda r: replace(r, note="red bike", labels=("lobby",)), by="x", at=T0)
+
+    def ids(**wanted: object) -> list[str]:
+        by_word = store.search(EventFilter(text="red bike", **wanted)).events  # type: ignore[arg-type]
+        by_label = store.search(EventFilter(label="lobby", **wanted)).events  # type: ignore[arg-type]
+        assert by_word == by_label
+        return [event.id for event in by_word]
+
+    assert ids(outcome="open") == [second.id, first.id]
+    store.end_event(first.id, EventEnd(T0 + timedelta(seconds=30), T0, "left", 30.0, 1, 0.9))
+    assert ids(outcome="open") == [second.id]
+    assert ids(outcome="left", min_duration_s=20, max_duration_s=40) == [first.id]
+    store.review(first.id, lambda r: replace(r, verdict="confirmed", locked=True), by="x", at=T0)
+    assert ids(verdict="confirmed", locked=True) == [first.id]
+    assert ids(verdict="none") == [second.id]
+    store.close_interrupted()
+    assert ids(outcome="interrupted", max_duration_s=0) == [second.id]
+    store.review_many([first.id], lambda r: replace(r, verdict=None, locked=False), by="x", at=T0)
+    assert ids(verdict="none", locked=False) == [second.id, first.id]
+
+
+def test_words_written_by_an_older_version_are_found_by_every_filter(store: Store) -> None:
+    new = make_event()
+    store.start_event(new)
+    store.review(new.id, lambda r: replace(r, note="red bike", verdict="unsure"), by="x", at=T0)
+    with store.writing("go back") as session:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = session.connection()
+        command.downgrade(config, "0010")
+        assert "verdict" not in {c["name"] for c in inspect(session.connection()).get_columns("event_words")}
+    store.migrate()
+    wanted = EventFilter(text="red", verdict="unsure", elevator_id=new.elevator_id, outcome="open")
+    assert [event.id for event in store.search(wanted).events] == [new.id]
+    store.review(new.id, lambda r: replace(r, note="blue"), by="x", at=T0)
+    assert store.search(wanted).events == ()
 
 
 def test_words_of_both_scripts() -> None:
