@@ -42,8 +42,10 @@ def commission(
 ) -> None:
     """Acceptance test at the elevator: relay, charge pump, inputs, voice, camera, zones, an e-bike.
 
-    Stop guard first: the test needs the relay for itself. It asks, tries, measures, and writes a signed
-    report (HTML).
+    Stop guard first: the test needs the relay for itself.
+
+    It asks, tries, measures, and writes a signed report (HTML).
+
     Exit code 0: accepted; 1: not accepted, or a report that was changed.
     """
     from api.commission.signature import check_file

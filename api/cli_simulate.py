@@ -29,8 +29,9 @@ def simulate(
 ) -> None:
     """Play a day at a simulated elevator: people, e-bikes, fire recall, failures. Needs no camera or relay.
 
-    Shows the door on the page in real time, or with --fast plays it at once. Exit code 1 if a promise was
-    broken or the scenario did not come to what it expects.
+    Shows the door on the page in real time, or with --fast plays it at once.
+
+    Exit code 1: a promise was broken, or the scenario did not come to what it expects.
     """
     from api.simulate.command import emitter, list_scenarios, play_fast
     from api.simulate.load import find, load

@@ -75,7 +75,7 @@ CHINESE: Final = {
     "relay.broken": "继电器故障，未保持开门，请检查接线。",
     "camera": "摄像头",
     "camera.connecting": "正在连接",
-    "camera.live": "正常",
+    "camera.live": "实时",
     "camera.stalled": "画面卡住，正在重连",
     "camera.lost": "已断开，正在重连",
     "camera.ended": "录像播放完毕",

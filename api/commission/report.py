@@ -21,6 +21,9 @@ def render(site: Site, findings: tuple[Finding, ...], words: Words, fingerprint:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     local = site.started_at.astimezone()
+    when = f"{site.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if local.utcoffset():
+        when = f"{local:%Y-%m-%d %H:%M %z} ({when})"
     return (
         environment.get_template("report.html")
         .render(
@@ -29,7 +32,7 @@ def render(site: Site, findings: tuple[Finding, ...], words: Words, fingerprint:
             words=words,
             result=acceptance(site, findings),
             open_steps=[f for f in findings if f.verdict in {"failed", "skipped"}],
-            when=f"{local:%Y-%m-%d %H:%M %z} ({site.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)",
+            when=when,
             fingerprint=fingerprint,
             embed=_embed,
         )

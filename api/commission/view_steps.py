@@ -83,7 +83,7 @@ def zones(equipment: Equipment, person: Person, words: Words, folder: Path, imag
     drawn = draw_zones(image, equipment)
     kinds = [words(f"zone_{zone.kind}") for zone in equipment.elevator.zones]
     facts = [] if kinds else [words("zones_whole")]
-    caption = words("zones_picture", kinds=", ".join(kinds) or "–")
+    caption = words("zones_picture", kinds=words("comma").join(kinds) or "–")
     answer = _look_and_confirm(person, words, folder, "zones", drawn, "zones_right", facts)
     return Finding("zones", verdict_of([answer]), tuple(facts), (_picture(caption, drawn),))
 

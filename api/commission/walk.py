@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from api.about import version
 from api.annotate import prepare_folder
@@ -21,11 +22,13 @@ from api.main import build_rules
 from api.wiring import relay_is_simulated, relay_name
 from vision.errors import StorageError
 
+LIMITS: Final = ("pulse_s", "pause_s", "cap_s", "cooldown_s", "release_s", "stale_s")
+
 
 def site_of(equipment: Equipment, person: Person, words: Words) -> Site:
     """Ask who, where and with whom."""
     elevator = equipment.elevator
-    rules = build_rules(elevator)
+    rules, simulated = build_rules(elevator), relay_is_simulated(elevator)
     return Site(
         elevator_id=elevator.id,
         elevator_name=elevator.name,
@@ -36,12 +39,12 @@ def site_of(equipment: Equipment, person: Person, words: Words) -> Site:
         started_at=datetime.now(UTC),
         software=f"Liftguard {version()}",
         model=equipment.model,
-        rules=", ".join(
-            f"{name} {getattr(rules, name):g} s"
-            for name in ("pulse_s", "pause_s", "cap_s", "cooldown_s", "release_s", "stale_s")
+        rules=words(
+            "rules_said",
+            **{name: f"{getattr(rules, name):g}" for name in LIMITS},
         ),
-        wiring=relay_name(elevator),
-        simulated=relay_is_simulated(elevator),
+        wiring=words("relay_simulated") if simulated else relay_name(elevator),
+        simulated=simulated,
     )
 
 
