@@ -28,6 +28,7 @@ from vision.errors import RelayError
 from vision.perceive import Perceiver
 from vision.sources import redact
 from vision.tamper import TamperWatch
+from vision.turns import Turns
 from vision.types import CLASS_NAMES, Frame, FrameSource, Observation
 from vision.vote import probability
 
@@ -82,6 +83,7 @@ class Parts:
     studio: Studio | None = None
     tamper: TamperWatch | None = None
     camera_book: CameraBook | None = None
+    turns: Turns = field(default_factory=lambda: Turns(1))  # one for all elevators of a box
 
 
 class Elevator:
@@ -287,8 +289,11 @@ class Elevator:
         frame = self.parts.source.read(wait_s)
         if frame is None:
             return False
-        waited_s = self._times.clock() - frame.t_s
-        seen = self.parts.perceiver.look(frame)
+        with self.parts.turns.taken() as waited:
+            if waited:
+                frame = self.parts.source.read(0) or frame  # what came while others had their turn
+            waited_s = self._times.clock() - frame.t_s
+            seen = self.parts.perceiver.look(frame)
         tamper = self.parts.tamper
         if tamper is None or tamper.trouble is None or not tamper.trouble.blinds:
             self.parts.slot.put(seen.presence)  # else it goes stale, and the door is let go

@@ -55,6 +55,7 @@ from vision.sources import open_source, parse_address
 from vision.sources.masked import MaskedSource
 from vision.sources.packets import OnPacket
 from vision.tamper import TamperWatch
+from vision.turns import Turns, places_for
 from vision.types import FrameSource
 from vision.zones import Zone
 
@@ -159,9 +160,12 @@ def build_guard(settings: Settings, read_again: Callable[[], Settings] | None = 
         recorder = Recorder(StoreOpener(settings))
         converter = Converter()
         elevators = []
+        turns = Turns(places_for(os.cpu_count() or 1, settings.detector.threads))
         for elevator, relay in zip(settings.elevators, relays, strict=True):
             detector = build_detector(settings)  # one each: it looks at one picture at a time
-            built = build_elevator(settings, elevator, relay, detector, recorder, converter, metrics, times)
+            built = build_elevator(
+                settings, elevator, relay, detector, recorder, converter, metrics, times, turns
+            )
             undo.callback(built.stop)
             elevators.append(built)
         model = info_of(detector)
@@ -332,8 +336,9 @@ def build_elevator(
     converter: Converter,
     metrics: GuardMetrics,
     times: WallTime,
+    turns: Turns | None = None,
 ) -> Elevator:
-    """One elevator and all its parts."""
+    """One elevator and all its parts. Args: turns: shared by all elevators; None: its own."""
     rules = build_rules(elevator)
     simulated = relay_is_simulated(elevator)
     identity = Identity(
@@ -383,6 +388,7 @@ def build_elevator(
         ),
         voice=build_voice(elevator, controller, simulated=simulated, clock=times.clock),
         studio=studio,
+        turns=turns or Turns(1),
     )
     ear.append(Elevator(parts, LatencyWindow(), metrics, times))
     return ear[0]

@@ -12,7 +12,8 @@ an e-bike at its operating confidence; from seen to pre-hold it is the track's v
 confirmation the rules of `vision.presence`; *looked* is from the decoder to the end of the look, waiting
 included.
 
-Outcomes are kept in OUT/end_to_end/ by model, commit and seed, so a run goes on where it ended.
+Outcomes are kept in OUT/end_to_end/ by model, commit and seed, so a run goes on where it ended; so are the
+clips, which --prepare makes beforehand, and with them no encoder runs beside what is timed.
 
     python -m benchmarks.end_to_end [--clips N] [--at-once N] [--seed N] [--minutes M] [--pieces FOLDER]
 """
@@ -21,10 +22,9 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,13 +32,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, track
 
 from api.load import load_settings
 from api.main import build_detector, build_perceiver, build_rules
 from api.settings import Settings
 from benchmarks.day_pieces import Material, gather
-from benchmarks.e2e_clips import Clip, Scene, load_scene, make_clip
+from benchmarks.e2e_clips import Scene, load_scene, make_clip
 from benchmarks.machine import Usage, where_measured
 from benchmarks.report import Target, emit, parser, run, spread
 from benchmarks.rtsp import RtspServer, encode, need_server, number_of
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FPS: Final = 10
-BATCH: Final = 8  # clips made before they are played: making them must not disturb what is timed
 GRACE_S: Final = 15.0  # for a stream to begin
 TARGETS: Final = (
     Target("pre_hold_ms.p95", "fully in view to relay closed", most=300.0),
@@ -64,6 +63,18 @@ TARGETS: Final = (
     Target("confirmed_share", "of the clips", least=0.95),
 )
 TIMES: Final = ("seen_ms", "pre_hold_ms", "confirm_ms", "release_ms", "looked_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a clip shows when; numbers of pictures, as in `benchmarks.e2e_clips.Clip`."""
+
+    number: int
+    origin: str
+    frames: int
+    first: int
+    full: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +129,7 @@ def main() -> None:
     made.add_argument("--at-once", type=int, default=2, help="clips played at a time (default: 2)")
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--minutes", type=float, default=math.inf, help="stop then; figures of what was played")
+    made.add_argument("--prepare", action="store_true", help="only make the clips")
     made.add_argument("--pieces", type=Path, help="people chosen by eye (default: OUT/day_pieces)")
     made.add_argument("--model", help="model of the manifest (default: as in the settings)")
     options = made.parse_args()
@@ -128,9 +140,14 @@ def main() -> None:
     except ConfigError as exc:
         material = None
         Console(stderr=True).print(f"[yellow]Rendered clips alone:[/] {exc}")
+    clips = Clips(options.out / "end_to_end" / f"clips-{options.seed}", material, options.seed)
+    if options.prepare:
+        for number in track(range(options.clips), "clips", console=Console(stderr=True), transient=True):
+            clips.get(number)
+        return
     detectors = [build_detector(settings) for _ in range(options.at_once)]
     name = f"{detectors[0].sha256[:8]}-{where_measured()['commit']}-{options.seed}-{options.at_once}.jsonl"
-    found = play_all(settings, detectors, material, options, options.out / "end_to_end" / name)
+    found = play_all(settings, detectors, clips, options, options.out / "end_to_end" / name)
     figures: dict[str, Any] = {
         "clips": len(found),
         "clips_wanted": options.clips,
@@ -205,62 +222,63 @@ def share(found: list[Outcome], key: str) -> float:
     return round(len(times(found, key)) / max(len(found), 1), 4)
 
 
+class Clips:
+    """The clips as files, each with what it shows when, made once."""
+
+    def __init__(self, folder: Path, material: Material | None, seed: int) -> None:
+        self._folder = folder
+        self._material = material
+        self._seed = seed
+        self._scene: Scene | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, number: int) -> tuple[Facts, Path]:
+        """Clip ``number``, made now if it was not before."""
+        path, facts = self._folder / f"{number}.mp4", self._folder / f"{number}.json"
+        if not facts.exists():
+            self._scene = self._scene or load_scene()
+            clip = make_clip(self._scene, self._material, self._seed, number)
+            encode(path, clip.images, FPS)
+            told = Facts(number, clip.origin, len(clip.images), clip.first, clip.full, clip.last)
+            facts.write_text(json.dumps(asdict(told)), "utf-8")
+        return Facts(**json.loads(facts.read_text("utf-8"))), path
+
+
 def play_all(
-    settings: Settings,
-    detectors: list[OnnxDetector],
-    material: Material | None,
-    options: Any,
-    journal: Path,
+    settings: Settings, detectors: list[OnnxDetector], clips: Clips, options: Any, journal: Path
 ) -> list[Outcome]:
     """Every clip, but those that were played before, until the time is up."""
-    journal.parent.mkdir(parents=True, exist_ok=True)
     lines = journal.read_text("utf-8").splitlines() if journal.exists() else []
     known = {one["number"]: Outcome(**one) for one in map(json.loads, lines)}
     todo = [n for n in range(options.clips) if n not in known]
-    scene, until_s = load_scene(), time.monotonic() + options.minutes * 60
+    until_s = time.monotonic() + options.minutes * 60
+    free, lock = list(detectors), threading.Lock()
+
+    def one(number: int) -> Outcome | None:
+        if time.monotonic() > until_s:
+            return None
+        with lock:
+            detector = free.pop()
+        try:
+            return play(*clips.get(number), settings, detector)
+        finally:
+            with lock:
+                free.append(detector)
+
     with (
-        tempfile.TemporaryDirectory(prefix="liftguard-bench-") as name,
         ThreadPoolExecutor(len(detectors)) as pool,
         Progress(console=Console(stderr=True), transient=True) as progress,
         journal.open("a", encoding="utf-8") as file,
     ):
-        task = progress.add_task("clips", total=len(todo))
-        for start in range(0, len(todo), BATCH):
-            if time.monotonic() > until_s:
-                break
-            batch = todo[start : start + BATCH]
-            clips = list(_written(batch, scene, material, options.seed, Path(name)))
-            free = list(detectors)
-            lock = threading.Lock()
-
-            def one(clip: Clip, path: Path, free: list[OnnxDetector] = free, lock: Any = lock) -> Outcome:
-                with lock:
-                    detector = free.pop()
-                try:
-                    return play(clip, path, settings, detector)
-                finally:
-                    with lock:
-                        free.append(detector)
-
-            for outcome in pool.map(lambda pair: one(*pair), clips):
+        for outcome in progress.track(pool.map(one, todo), len(todo), description="clips"):
+            if outcome is not None:
                 known[outcome.number] = outcome
                 file.write(json.dumps(asdict(outcome)) + "\n")
                 file.flush()
-                progress.advance(task)
     return [known[n] for n in range(options.clips) if n in known]
 
 
-def _written(
-    numbers: list[int], scene: Scene, material: Material | None, seed: int, folder: Path
-) -> Iterator[tuple[Clip, Path]]:
-    for number in numbers:
-        clip = make_clip(scene, material, seed, number)
-        path = folder / f"{number}.mp4"
-        encode(path, clip.images, FPS)
-        yield clip, path
-
-
-def play(clip: Clip, path: Path, settings: Settings, detector: OnnxDetector) -> Outcome:
+def play(clip: Facts, path: Path, settings: Settings, detector: OnnxDetector) -> Outcome:
     """Serve the clip, watch it as guard does, and take the times."""
     elevator = settings.elevators[0]
     perceiver = build_perceiver(settings, elevator, detector)
@@ -279,7 +297,7 @@ def play(clip: Clip, path: Path, settings: Settings, detector: OnnxDetector) -> 
         source = open_source(server.url)
         controller.start()
         try:
-            until_s = time.monotonic() + len(clip.images) / FPS + GRACE_S
+            until_s = time.monotonic() + clip.frames / FPS + GRACE_S
             while time.monotonic() < until_s and not _over(clip, heard):
                 frame = source.read(0.5)
                 if frame is None:
@@ -296,18 +314,17 @@ def play(clip: Clip, path: Path, settings: Settings, detector: OnnxDetector) -> 
         finally:
             controller.stop()
             source.close()
-            path.unlink()
     others = Usage.now().others_share(usage)
     return outcome(clip, heard, dropped=dropped, others=others)
 
 
-def _over(clip: Clip, heard: Heard) -> bool:
+def _over(clip: Facts, heard: Heard) -> bool:
     """Nothing more can come: the end was shown, or the relay opened after the vehicle had gone."""
     if not heard.shown_s:
         return False
     newest = max(heard.shown_s)
     gone = newest > clip.last and bool(heard.confirmed) and not heard.changes[-1][0]
-    return gone or newest >= len(clip.images) - 3
+    return gone or newest >= clip.frames - 3
 
 
 def _calls(seen: Observation, conf: float) -> bool:
@@ -315,7 +332,7 @@ def _calls(seen: Observation, conf: float) -> bool:
     return found is not None and bool(((found.class_id == E_BIKE) & (found.conf >= conf)).any())
 
 
-def outcome(clip: Clip, heard: Heard, *, dropped: int = 0, others: float = 0.0) -> Outcome:
+def outcome(clip: Facts, heard: Heard, *, dropped: int = 0, others: float = 0.0) -> Outcome:
     """Times in milliseconds; of a picture that was dropped the next one that was not counts."""
 
     def when(number: int, times_s: dict[int, float]) -> float | None:
