@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from api.about import version
 from api.again import is_started_again
@@ -36,7 +37,6 @@ from api.relays import build_inputs, build_relay, with_schedule
 from api.reload import ModelReload, info_of, votes_for
 from api.run_dir import current_run_dir, guard_run_dir
 from api.settings import ElevatorSettings, Settings
-from api.store import Store
 from api.times import WallTime
 from api.watch import Watch, leave_at_once
 from api.wiring import relay_is_simulated
@@ -58,6 +58,9 @@ from vision.tamper import TamperWatch
 from vision.turns import Turns, places_for
 from vision.types import FrameSource
 from vision.zones import Zone
+
+if TYPE_CHECKING:
+    from api.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -197,6 +200,8 @@ def build_sweeper(settings: Settings, times: WallTime) -> Sweeper:
     """What keeps the evidence within its limits."""
 
     def open_store() -> Store:
+        from api.store import Store  # here and below: on the thread that opens it, while guard already looks
+
         store = Store(settings.store_url)
         store.migrate()
         return store
@@ -254,6 +259,8 @@ class StoreOpener:
 
     def __call__(self) -> Store:
         """Raises: StorageError."""
+        from api.store import Store
+
         store = Store(self._url)
         store.migrate()
         if self._first:
@@ -288,6 +295,7 @@ def run_web(settings: Settings) -> int:
     from api.accounts.setup_code import print_code
     from api.notices.build import build_notices
     from api.privacy.blurrer import HeadBlurrer
+    from api.store import Store
     from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
     from api.web_link import WebLink
 

@@ -13,15 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from api.evidence.files import FILE_KINDS, EvidenceFile, FileKind
 from api.evidence.folder import NOT_A_FILE
 from api.evidence.paths import check_path, delete_inside, open_inside
-from api.evidence.retention_store import BATCH, RetentionStore
+from api.evidence.retention import BATCH
 from api.records import new_event_id
 from vision.clips.files import sha256_of
 from vision.errors import StorageError
+
+if TYPE_CHECKING:  # see api.evidence.sweeper
+    from api.evidence.retention_store import RetentionStore
 
 SETTLED: Final = timedelta(minutes=15)
 """A file that is younger may be on its way into the store still."""

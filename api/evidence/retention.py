@@ -12,6 +12,8 @@ from typing import Final
 
 GIB: Final = 1 << 30
 
+BATCH: Final = 500  # files that the store reads at a time
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

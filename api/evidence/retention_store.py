@@ -11,12 +11,11 @@ from sqlalchemy import case, func, or_, select
 
 from api.evidence.file_store import ON_DISK, FileStore, file_of
 from api.evidence.files import EvidenceFile
-from api.evidence.retention import Eviction, Kept
+from api.evidence.retention import BATCH, Eviction, Kept
 from api.evidence.tables import EvidenceFileRow
 from api.tables import EventRow
 
 TROUBLES: Final = ("missing", "damaged", "failed")
-BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from api.evidence.paths import delete_inside
 from api.evidence.reconcile import Reconciled, reconcile
 from api.evidence.retention import Eviction, Limits, plan
-from api.evidence.retention_store import Usage
-from api.store import Store
 from api.times import WallClock
 from vision.errors import StorageError
 from vision.types import Clock
+
+if TYPE_CHECKING:  # the store is opened on a thread of its own: guard does not wait for SQLAlchemy
+    from api.evidence.retention_store import Usage
+    from api.store import Store
+
 
 log = logging.getLogger(__name__)
 
