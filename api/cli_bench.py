@@ -14,9 +14,22 @@ from rich.table import Table
 
 from vision.errors import ConfigError
 
-ALL: Final = ("accuracy", "latency", "idle", "throughput", "end_to_end")
+ALL: Final = (
+    "accuracy",
+    "latency",
+    "idle",
+    "start",
+    "inference",
+    "peers",
+    "api",
+    "throughput",
+    "end_to_end",
+)
 """What `all` runs, quickest first. `endurance` and `false_holds` take hours: they are run by name."""
-_NOT_RUN: Final = frozenset({"__init__", "report", "machine"})
+_NOT_RUN: Final = frozenset(
+    {"__init__", "report", "machine", "compare", "peer_worker", "inference_worker", "day_cutouts"}
+)
+COMPARE: Final = "--compare"
 
 
 def benchmarks_dir() -> Path:
@@ -66,6 +79,18 @@ def bench(
         raise ConfigError(f"there is no benchmark {unknown[0]!r}; there are {', '.join(known)} and all")
     worst = 0
     for key in names:
-        command = [sys.executable, "-m", f"benchmarks.{key}", *context.args]
+        command = [sys.executable, "-m", *_module(folder, key, context.args)]
         worst = max(worst, subprocess.run(command, cwd=folder.parent, check=False).returncode)
     raise typer.Exit(worst)
+
+
+def _module(folder: Path, name: str, arguments: list[str]) -> list[str]:
+    """What to run: the benchmark, or, if it cannot compare by itself, what compares for it."""
+    own = "emit(" in (folder / f"{name}.py").read_text("utf-8")
+    if own or COMPARE not in arguments:
+        return [f"benchmarks.{name}", *arguments]
+    at = arguments.index(COMPARE)
+    if at + 1 == len(arguments):
+        raise ConfigError(f"{COMPARE} needs the file of an earlier run")
+    rest = [*arguments[:at], *arguments[at + 2 :]]
+    return ["benchmarks.compare", name, arguments[at + 1], *rest]

@@ -90,7 +90,7 @@ def emit(
     earlier = _earlier(options.compare, name) if options.compare else None
     print(json.dumps(line, ensure_ascii=False), flush=True)
     console = Console(stderr=True, highlight=False)
-    console.print(_table(name, flat, targets, flatten(earlier) if earlier else None))
+    console.print(table(name, flat, targets, flatten(earlier) if earlier else None))
     if earlier:
         for key in ("machine", "model_sha256"):
             if key in line and earlier.get(key) != line[key]:
@@ -121,12 +121,16 @@ def plot(folder: Path, name: str, draw: Draw) -> Path:
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Every number in it by its path."""
+    """Every number in it by its path; rows of a list go by their name, or their place."""
     found: dict[str, float] = {}
     for key, value in node.items():
         path = f"{prefix}.{key}" if prefix else str(key)
         if isinstance(value, Mapping):
             found |= flatten(value, path)
+        elif isinstance(value, list):
+            rows = [row for row in value if isinstance(row, Mapping)]
+            named = {str(row.get("name", row.get("what", at))): row for at, row in enumerate(rows)}
+            found |= flatten(named, path)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             found[path] = float(value)
     return found
@@ -153,12 +157,13 @@ def _earlier(path: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def _table(
+def table(
     name: str, flat: Mapping[str, float], targets: Sequence[Target], earlier: Mapping[str, float] | None
 ) -> Table:
-    table = Table(title=escape(name), title_justify="left")
+    """The figures for people, beside their targets and an earlier run's."""
+    shown = Table(title=escape(name), title_justify="left")
     for column in ("figure", "value", "target", *(("earlier", "now / earlier") if earlier else ())):
-        table.add_column(column, justify="left" if column in {"figure", "target"} else "right")
+        shown.add_column(column, justify="left" if column in {"figure", "target"} else "right")
     wanted = {target.figure: target for target in targets}
     for key, value in flat.items():
         target = wanted.get(key)
@@ -170,8 +175,8 @@ def _table(
         if earlier:
             was = earlier.get(key)
             row += ["–", "–"] if was is None else [f"{was:,.3f}", f"{value / was:.2f}" if was else "–"]
-        table.add_row(*row)
-    return table
+        shown.add_row(*row)
+    return shown
 
 
 def run(main: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from api import cli_bench
 from api.cli import app
+from benchmarks import compare
 from benchmarks.report import Target, emit, flatten, parser, plot, spread
 from vision.errors import ConfigError
 
@@ -98,3 +99,33 @@ def test_without_the_source_tree_it_says_where_they_are(
     monkeypatch.setattr(cli_bench, "__file__", str(tmp_path / "api" / "cli_bench.py"))
     with pytest.raises(ConfigError, match="clone"):
         cli_bench.benchmarks_dir()
+
+
+def test_rows_of_a_list_go_by_their_name() -> None:
+    rows = [{"name": "a", "ms": 1}, {"what": "b", "ms": 2}, {"ms": 3}, "text"]
+    assert flatten({"rows": rows}) == {"rows.a.ms": 1.0, "rows.b.ms": 2.0, "rows.2.ms": 3.0}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_results_of_an_earlier_run_are_found_as_lines_and_as_a_document(
+    tmp_path: Path, indent: int | None
+) -> None:
+    path = tmp_path / "earlier.json"
+    text = json.dumps({"benchmark": "tamper", "x": 2}, indent=indent)
+    path.write_text(text if indent else f"| a table |\n{text}\n")
+    assert compare.stored(path, "tamper") == [{"benchmark": "tamper", "x": 2}]
+    with pytest.raises(ConfigError, match="no JSON line"):
+        compare.stored(path, "search")
+
+
+def test_every_benchmark_can_be_compared() -> None:
+    folder = cli_bench.benchmarks_dir()
+    given = ["--seed", "1", "--compare", "FILE"]
+    for name in cli_bench.available(folder):
+        module, *rest = cli_bench._module(folder, name, given)
+        assert (module, rest) in (
+            (f"benchmarks.{name}", given),
+            ("benchmarks.compare", [name, "FILE", "--seed", "1"]),
+        )
+    assert cli_bench._module(folder, "tamper", given)[0] == "benchmarks.compare"
+    assert cli_bench._module(folder, "tamper", [])[0] == "benchmarks.tamper"
