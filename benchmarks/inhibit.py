@@ -5,16 +5,18 @@ the relay's pin has been released and read back. The contact opens at a random t
 the door is held. Not in it: the kernel's delivery of a real edge, and the relay's own contacts, whose release
 time its data sheet tells. Prints one JSON line: milliseconds, machine, commit.
 
-    python -m benchmarks.inhibit [--changes N] [--timer-only]
+    python -m benchmarks.inhibit [--changes N] [--timer-only] [--report FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,7 @@ def main() -> None:
     parser.add_argument(
         "--timer-only", action="store_true", help="without the wake-up: what the timer alone gives"
     )
+    parser.add_argument("--report", type=Path, help="write the JSON line into this file, too")
     arguments = parser.parse_args()
     times_s: list[float] = []
     while len(times_s) < arguments.changes:
@@ -77,22 +80,22 @@ def main() -> None:
         times_s += measure(count, wake=not arguments.timer_only)
     took_ms = np.array(times_s) * 1000
     p50, p95, p99 = np.percentile(took_ms, (50, 95, 99))
-    print(
-        json.dumps(
-            {
-                "benchmark": "inhibit",
-                "changes": len(times_s),
-                "wake": not arguments.timer_only,
-                "inhibit_ms": {
-                    "p50": round(float(p50), 2),
-                    "p95": round(float(p95), 2),
-                    "p99": round(float(p99), 2),
-                    "max": round(float(took_ms.max()), 2),
-                },
-                **where_measured(),
-            }
-        )
-    )
+    line = {
+        "benchmark": "inhibit",
+        "changes": len(times_s),
+        "wake": not arguments.timer_only,
+        "inhibit_ms": {
+            "p50": round(float(p50), 2),
+            "p95": round(float(p95), 2),
+            "p99": round(float(p99), 2),
+            "max": round(float(took_ms.max()), 2),
+        },
+        "load": round(os.getloadavg()[0], 1),
+        **where_measured(),
+    }
+    print(json.dumps(line))
+    if arguments.report:
+        arguments.report.write_text(json.dumps(line, indent=2) + "\n", "utf-8")
 
 
 def measure(count: int, *, wake: bool) -> list[float]:

@@ -6,7 +6,7 @@ for half a minute (`tamper_scenes.everyday`) and each tampering until it is repo
 (`tamper_scenes.tampering`). The scenes are real or rendered, what happens to them is drawn. Prints two tables
 and one JSON line.
 
-    python -m benchmarks.tamper [--limit N] [FOLDER ...]
+    python -m benchmarks.tamper [--limit N] [--report FILE] [FOLDER ...]
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +54,8 @@ ACCEPTED: Final = {
 """Which kind is the right one. Paint and grease lie between covered, sprayed and turned; each is a report."""
 
 Camera = Callable[[float], Image]
+scenes: list[tuple[str, Camera, bool]] = []
+"""Name, camera and whether it moves; filled once, before the work is forked."""
 
 
 def main() -> None:
@@ -59,30 +63,58 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*", type=Path, help="folders of pictures, each a scene")
     parser.add_argument("--limit", type=int, default=100, help="pictures per folder (default: 100)")
+    parser.add_argument("--report", type=Path, help="write the JSON line into this file, too")
     arguments = parser.parse_args()
-    scenes = list(all_scenes(arguments.folders, arguments.limit))
-    rng = np.random.default_rng(20260301)
+    scenes.extend(all_scenes(arguments.folders, arguments.limit))
     alarms: dict[str, list[str]] = defaultdict(list)
     seconds: dict[str, float] = defaultdict(float)
     delays: dict[str, list[float | None]] = defaultdict(list)
     wrong: dict[str, int] = defaultdict(int)
-    for index, (name, camera, moving) in enumerate(
-        track(scenes, "scenes", console=Console(stderr=True), disable=not sys.stderr.isatty())
-    ):
-        others = [scenes[(index + k) % len(scenes)][1](0.0) for k in (1, 2)]
-        state, found = watch(None, camera, 0.0, WATCH_S, lambda image, _t, r: noisy(image, r), rng)
-        seconds["as it is"] += WATCH_S
-        alarms["as it is"] += [f"{name}: {found}"] if found else []
-        for what, act in everyday(others[0], others[1]).items():
-            _, found = watch(state, camera, WATCH_S, EVERYDAY_S, act, rng)
-            seconds[what] += EVERYDAY_S
-            alarms[what] += [f"{name}: {found}"] if found else []
-        for what, act in tampering(others[0]).items():
-            still = camera if not (moving and what == "frozen") else stopped(camera, WATCH_S)
-            after, found = watch(state, still, WATCH_S, TAMPER_S, act, rng)
-            delays[what].append(None if found is None else after.t_s - WATCH_S)
-            wrong[what] += found is not None and found not in ACCEPTED[what]
-    report(scenes, alarms, seconds, delays, wrong)
+    cv2.setNumThreads(1)  # its threads do not live through a fork
+    with get_context("fork").Pool() as pool:  # forked, for cameras are functions
+        all_played = track(
+            pool.imap(play, range(len(scenes))),
+            "scenes",
+            len(scenes),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+        for (name, _, _), played in zip(scenes, all_played, strict=True):
+            for what, played_s, found in played.everyday:
+                seconds[what] += played_s
+                alarms[what] += [f"{name}: {found}"] if found else []
+            for what, delay_s, found in played.tampering:
+                delays[what].append(delay_s)
+                wrong[what] += found is not None and found not in ACCEPTED[what]
+    line = report(alarms, seconds, delays, wrong)
+    print("\n" + json.dumps(line))
+    if arguments.report:
+        arguments.report.write_text(json.dumps(line, indent=2) + "\n", "utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What one scene came to."""
+
+    everyday: list[tuple[str, float, str | None]]  # what was played, for how long, what was reported
+    tampering: list[tuple[str, float | None, str | None]]  # what was played, reported after, as what
+
+
+def play(index: int) -> Played:
+    """Everything with one scene; the same in every run, whatever else is played."""
+    rng = np.random.default_rng([20260301, index])
+    _, camera, moving = scenes[index]
+    others = [scenes[(index + k) % len(scenes)][1](0.0) for k in (1, 2)]
+    state, found = watch(None, camera, 0.0, WATCH_S, lambda image, _t, r: noisy(image, r), rng)
+    days: list[tuple[str, float, str | None]] = [("as it is", WATCH_S, found)]
+    for what, act in everyday(others[0], others[1]).items():
+        days.append((what, EVERYDAY_S, watch(state, camera, WATCH_S, EVERYDAY_S, act, rng)[1]))
+    tampered: list[tuple[str, float | None, str | None]] = []
+    for what, act in tampering(others[0]).items():
+        still = camera if not (moving and what == "frozen") else stopped(camera, WATCH_S)
+        after, found = watch(state, still, WATCH_S, TAMPER_S, act, rng)
+        tampered.append((what, None if found is None else after.t_s - WATCH_S, found))
+    return Played(days, tampered)
 
 
 def watch(
@@ -166,13 +198,12 @@ def cost_ms(image: Image) -> dict[str, float]:
 
 
 def report(
-    scenes: list[tuple[str, Camera, bool]],
     alarms: dict[str, list[str]],
     seconds: dict[str, float],
     delays: dict[str, list[float | None]],
     wrong: dict[str, int],
-) -> None:
-    """Tables for docs/camera-tamper.md, the line for machines."""
+) -> dict[str, Any]:
+    """Print the tables of docs/camera-tamper.md. Returns: the line for machines."""
     print("| every day | played, min | false alarms | of scenes |\n|---|---|---|---|")
     for what, played_s in seconds.items():
         print(f"| {what} | {played_s / 60:.0f} | {len(alarms[what])} | {len(scenes)} |")
@@ -195,7 +226,7 @@ def report(
     for what, names in alarms.items():
         if names:
             print(f"false, {what}: {', '.join(names[:12])}", file=sys.stderr)
-    line = {
+    return {
         "benchmark": "tamper",
         "scenes": len(scenes),
         "everyday_min": round(sum(seconds.values()) / 60),
@@ -204,7 +235,6 @@ def report(
         "look_ms": cost_ms(scenes[0][1](0.0)),
         **where_measured(),
     }
-    print("\n" + json.dumps(line))
 
 
 if __name__ == "__main__":

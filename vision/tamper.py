@@ -57,9 +57,9 @@ class TamperParams:
     covered_match: float = 0.15  # reference edges still in place
     recent_s: float = 1.5  # smoothing time of the view of just now, in which people who sway blur
     turned_match: float = 0.12
-    turned_lasting: float = 0.65  # share of the new edges that stay where they are ...
+    turned_lasting: float = 0.75  # share of the new edges that stay where they are ...
     turned_surely: float = 0.05  # ... or only so much of them when nothing at all of the old view is left:
-    turned_barely: float = 0.45
+    turned_barely: float = 0.55
     sprayed_match: float = 0.5
     sprayed_edges: float = 0.4
     back_match: float = (
@@ -68,7 +68,7 @@ class TamperParams:
     covered_s: float = 6.0  # each must last so long, with no longer break than this:
     break_s: float = 1.0
     sprayed_s: float = 5.0  # after some 3.5 s in which the old view fades from the recent one
-    turned_s: float = 5.0
+    turned_s: float = 3.0  # after the same: 9.5 s at most in the benchmark
     frozen_s: float = 8.0  # a decoder that has nothing new repeats a picture for up to its key frame interval
     dark_s: float = 6.0
     back_s: float = 3.0  # all well for so long ends a trouble
