@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -16,18 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hardware.controller import HoldController
-from hardware.hold import HoldRules
-from hardware.inputs import NoInputs
-from hardware.relay import FakeRelay
-from hardware.slot import PresenceSlot
+from benchmarks.fault_threads import loop_hung, vision_hung
 from tests.support.loads import busy_cores, flood
 from tests.support.rtsp_server import RtspServer, repeated
 from tests.support.small_disk import SmallDisk
 from tests.support.stage import LATE_S, Stage
 from tests.support.tiny_world import visit_clip
 from tests.support.waiting import eventually
-from vision.types import Presence, Sighting
 
 FROZEN_S: Final = 5.0
 SILENT_S: Final = 3.0  # longer than a board may be silent before it is reported
@@ -107,37 +101,6 @@ def camera_silent(folder: Path) -> float:
             return time.monotonic() - begun_s
         finally:
             scene.camera.thaw()
-
-
-def vision_hung(_folder: Path) -> float:
-    """The vision thread alone hangs: in this process, as a signal cannot stop one thread of another."""
-    there = (Sighting(1, "e_bike", "cabin", 0.95, True, 0.0, (0.0, 0.0, 10.0, 10.0)),)
-    relay, slot, hang = FakeRelay(), PresenceSlot(), threading.Event()
-    hold = HoldController(
-        relay,
-        HoldRules(),
-        slot,
-        read_inputs=NoInputs().read,
-        clock=time.monotonic,
-        on_signal=lambda _: None,
-    )
-
-    def see() -> None:
-        while not hang.wait(0.1):
-            slot.put(Presence(time.monotonic(), there))
-
-    vision = threading.Thread(target=see, daemon=True)
-    hold.start()
-    vision.start()
-    try:
-        eventually(lambda: relay.energised, LATE_S, "held")
-        hang.set()
-        begun_s = time.monotonic()
-        eventually(lambda: not relay.energised, LATE_S, "let go")
-        return time.monotonic() - begun_s
-    finally:
-        hang.set()
-        hold.stop()
 
 
 def disk_full(folder: Path) -> float:
@@ -268,6 +231,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "camera-off": Fault("camera switched off (`stale_s` is 1 s)", filmed()),
     "camera-silent": Fault("camera connected and silent", camera_silent),
     "vision-hung": Fault("vision thread hangs (in one process, relay played)", vision_hung),
+    "loop-hung": Fault("hold loop hangs (in one process, relay played)", loop_hung),
     "killed": Fault("guard killed, until the next one lets go", held(killed)),
     "stopped": Fault("guard asked to end", held(stopped)),
     "frozen": Fault(f"guard frozen for {FROZEN_S:g} s, from when it goes on", held(thawed)),
