@@ -1,4 +1,4 @@
-"""One thread of guard hangs: played in one process with a relay in memory; a signal cannot stop one thread."""
+"""One thread of guard hangs: played in one process, with a relay in memory; no signal stops one thread."""
 
 from __future__ import annotations
 
