@@ -67,7 +67,7 @@ class TamperParams:
     )
     covered_s: float = 6.0  # each must last so long, with no longer break than this:
     break_s: float = 1.0
-    sprayed_s: float = 5.0  # after some 3.5 s in which the old view fades from the recent one
+    sprayed_s: float = 4.0  # after some 3.5 s in which the old view fades from the recent one
     turned_s: float = 3.0  # after the same: 9.5 s at most in the benchmark
     frozen_s: float = 8.0  # a decoder that has nothing new repeats a picture for up to its key frame interval
     dark_s: float = 6.0
