@@ -55,7 +55,7 @@ from vision.sources import open_source, parse_address
 from vision.sources.masked import MaskedSource
 from vision.sources.packets import OnPacket
 from vision.tamper import TamperWatch
-from vision.turns import Turns, places_for
+from vision.turns import Turns, places_for, threads_for
 from vision.types import FrameSource
 from vision.zones import Zone
 
@@ -76,6 +76,13 @@ def build_detector(settings: Settings) -> OnnxDetector:
         intra_op_threads=chosen.threads,
         spinning=chosen.spinning,
     )
+
+
+def share_cores(settings: Settings, cameras: int | None = None) -> Settings:
+    """The settings with threads for each of several cameras. Args: cameras: None: one for each elevator."""
+    chosen = settings.detector
+    threads = threads_for(os.cpu_count() or 1, cameras or len(settings.elevators), chosen.threads)
+    return settings.model_copy(update={"detector": chosen.model_copy(update={"threads": threads})})
 
 
 def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: OnnxDetector) -> Perceiver:
@@ -163,9 +170,10 @@ def build_guard(settings: Settings, read_again: Callable[[], Settings] | None = 
         recorder = Recorder(StoreOpener(settings))
         converter = Converter()
         elevators = []
-        turns = Turns(places_for(os.cpu_count() or 1, settings.detector.threads))
+        shared = share_cores(settings)
+        turns = Turns(places_for(os.cpu_count() or 1, shared.detector.threads))
         for elevator, relay in zip(settings.elevators, relays, strict=True):
-            detector = build_detector(settings)  # one each: it looks at one picture at a time
+            detector = build_detector(shared)  # one each: it looks at one picture at a time
             built = build_elevator(
                 settings, elevator, relay, detector, recorder, converter, metrics, times, turns
             )
@@ -185,7 +193,7 @@ def build_guard(settings: Settings, read_again: Callable[[], Settings] | None = 
             can_restart=is_started_again(os.environ),
             sweeper=build_sweeper(settings, times),
             reload=ModelReload(
-                lambda: build_detector(read_again() if read_again else settings),
+                lambda: build_detector(share_cores(read_again() if read_again else settings)),
                 elevators,
                 model,
                 lambda outcome: metrics.model_reloads.labels(outcome).inc(),

@@ -325,7 +325,9 @@ class DetectorSettings(_Table):
     providers: tuple[str, ...] = Field(
         ("CPUExecutionProvider",), min_length=1, description="ONNX Runtime providers, best first"
     )
-    threads: int = Field(2, ge=1, le=64, description="Threads inside one inference")
+    threads: int = Field(
+        2, ge=1, le=64, description="Threads inside one inference; fewer where elevators share the cores"
+    )
     spinning: bool = Field(
         False, description="Busy-wait between inferences: faster by a little, warms the box a lot"
     )

@@ -25,7 +25,7 @@ import numpy as np
 from rich.console import Console
 
 from api.load import load_settings
-from api.main import build_detector
+from api.main import build_detector, share_cores
 from benchmarks.report import Target, emit, parser, run, spread
 from benchmarks.rtsp import RtspServer, encode, need_server
 from vision.gate import MotionGate, OpenGate
@@ -98,7 +98,9 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--cameras", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     made.add_argument("--seconds", type=float, default=20.0, help="measured per step (default: 20)")
-    made.add_argument("--threads", type=int, help="threads per inference (default: as in the settings)")
+    made.add_argument(
+        "--threads", type=int, help="threads per inference at most (default: as in the settings)"
+    )
     made.add_argument("--no-turns", action="store_true", help="all cameras at once, for comparison")
     made.add_argument("--no-gate", action="store_true", help="infer every frame: the worst case")
     made.add_argument("--model", help="model of the manifest (default: as in the settings)")
@@ -106,7 +108,6 @@ def main() -> None:
     need_server()
     chosen = {"detector.threads": options.threads, "detector.model": options.model}
     settings = load_settings(overrides={key: value for key, value in chosen.items() if value})
-    options.threads = settings.detector.threads
     console = Console(stderr=True)
     figures: dict[str, Any] = {"cameras": {}}
     with tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder:
@@ -117,7 +118,7 @@ def main() -> None:
             with console.status(f"{count} camera(s) …"), RtspServer(clip) as server:
                 figures["cameras"][str(count)] = _measure(settings, server.url, count, options)
     name = build_detector(settings).name
-    figures |= {"fps": FPS, "size_wh": SIZE_WH, "model": name, "threads": options.threads}
+    figures |= {"fps": FPS, "size_wh": SIZE_WH, "model": name}
     figures |= {"gate": not options.no_gate, "turns": not options.no_turns}
 
     def draw(figure: Figure) -> None:
@@ -142,7 +143,9 @@ def _sample() -> Iterator[Image]:
 
 def _measure(settings: Any, url: str, count: int, options: Any) -> dict[str, Any]:
     cameras: list[Camera] = []
-    turns = None if options.no_turns else Turns(places_for(os.cpu_count() or 1, options.threads))
+    settings = share_cores(settings, count)
+    threads = settings.detector.threads
+    turns = None if options.no_turns else Turns(places_for(os.cpu_count() or 1, threads))
     try:
         for _ in range(count):
             detector = build_detector(settings)
@@ -176,6 +179,7 @@ def _measure(settings: Any, url: str, count: int, options: Any) -> dict[str, Any
             camera.stop()
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
+        "threads": threads,
         "fps_per_camera": round(sum(looked) / took_s / count, 2),
         "least_fps_share": round(min(looked) / (sum(looked) / count), 3) if sum(looked) else 0.0,
         "to_presence_ms": spread(waits) if waits.size else {},

@@ -59,3 +59,12 @@ class Turns:
 def places_for(cores: int, threads: int) -> int:
     """How many inferences of so many threads fit on the cores, at least one."""
     return max(1, cores // threads)
+
+
+def threads_for(cores: int, cameras: int, wanted: int) -> int:
+    """Threads of one inference where so many cameras share the cores: at most ``wanted``, at least one.
+
+    Two pictures side by side, a thread each, take 12 ms a picture on two cores; one after the other with two
+    threads each, 22 ms (the default model on an AMD EPYC, `benchmarks/reports/inference.json`).
+    """
+    return max(1, min(wanted, cores // cameras))

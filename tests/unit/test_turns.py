@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.waiting import eventually
 from vision.errors import ConfigError
-from vision.turns import Turns, places_for
+from vision.turns import Turns, places_for, threads_for
 
 
 def start(work: Callable[[], object]) -> threading.Thread:
@@ -72,3 +72,13 @@ def test_places_fit_the_cores() -> None:
     assert [places_for(*pair) for pair in ((2, 2), (4, 2), (4, 1), (1, 4))] == [1, 2, 4, 1]
     with pytest.raises(ConfigError, match="place"):
         Turns(0)
+
+
+def test_threads_are_shared_between_cameras() -> None:
+    assert [threads_for(*case) for case in ((2, 1, 2), (2, 2, 2), (2, 8, 2), (4, 2, 2), (8, 2, 3))] == [
+        2,
+        1,
+        1,
+        2,
+        3,
+    ]
