@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from pathlib import Path
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 
 from api.book import Write
 from api.evidence.files import EvidenceFile
+from api.evidence.maker import POLL_S
 from api.evidence.salvage import recover
 from api.main import StoreOpener
 from api.store import Store
@@ -18,9 +20,12 @@ from api.times import WallTime
 from tests.support.filming_child import FPS, desk_in, film_until_killed, read_log, settings_in
 from tests.support.packets import numbers_in
 from vision.clips.files import sha256_of
+from vision.clips.mp4 import FRAGMENT_S
 
 AT_ONCE = 5  # processes that film at the same time
 LONGEST_S = 1.6
+BOUND_S = ceil(FRAGMENT_S * FPS) / FPS + POLL_S + 1 / FPS
+"""What is not in a whole fragment yet, what has not been taken from the ring, and a picture: 0.56 s."""
 SLACK = 3.0  # stalls of one thread are not those of another; a busy machine may stop each of them
 
 
@@ -80,7 +85,8 @@ def check(folder: Path, long: bool) -> list[EvidenceFile]:
     if long:
         shown = sum(len(numbers_in(kept / f.path)) for f in files if f.state != "failed")
         lost_s = (offered - shown) / FPS
-        assert lost_s <= 1.0 + SLACK * worst_s, f"{lost_s:.2f} s of the clip are lost"
+        print(f"{lost_s:.2f} s lost; the machine stalled for up to {worst_s:.2f} s")
+        assert lost_s <= BOUND_S + SLACK * worst_s, f"{lost_s:.2f} s of the clip are lost"
     store.close()
     return files
 

@@ -59,7 +59,11 @@ class Whole:
 
     def __enter__(self) -> Whole:
         self.start()
-        eventually(lambda: self.answers("/api/v1/health"), START_S, self.said)
+        try:
+            eventually(lambda: self.answers("/api/v1/health"), START_S, self.said)
+        except BaseException:  # nobody else would stop it
+            self.stop()
+            raise
         return self
 
     def start(self) -> None:

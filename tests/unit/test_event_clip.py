@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from api.evidence.maker import POLL_S
+from api.evidence.salvage import duration_of
 from tests.support.desk import Filmed, utc
 from tests.support.packets import film, numbers_in
 from vision.clips.files import GrowingFile, sha256_of
+from vision.clips.fragments import cut_to_whole
+from vision.clips.mp4 import FRAGMENT_S
 from vision.clips.rules import ClipRules
 
 
@@ -77,6 +83,31 @@ def test_overlapping_events_share_what_was_filmed(tmp_path: Path) -> None:
     one, two = (numbers_in(made.path(f)) for f in made.files)
     assert one == [n % 31 for n in range(50, 251)]
     assert two == [n % 31 for n in range(100, 301)]
+
+
+@pytest.mark.parametrize("fps", [5, 10, 25])
+def test_whenever_the_power_goes_all_but_the_last_second_is_whole(tmp_path: Path, fps: int) -> None:
+    made = Filmed(tmp_path / "evidence")
+    clip = made.clip(0.0)
+    look_s, worst_s = 0.0, 0.0
+    for number, packet in enumerate(film(6 * fps, fps=fps)):
+        made.ring.put(packet)
+        worst_s = max(worst_s, (number + 1) / fps - whole_s(made, tmp_path))
+        if packet.t_s >= look_s:
+            clip.advance(packet.t_s)
+            look_s += POLL_S
+    fragment_s = math.ceil(FRAGMENT_S * fps) / fps  # of whole pictures
+    assert 0 < worst_s <= fragment_s + POLL_S + 1 / fps + 0.001
+    assert worst_s < 1.0
+
+
+def whole_s(made: Filmed, folder: Path) -> float:
+    """Seconds that would be left of the clip that is being written."""
+    if not made.left_over:
+        return 0.0
+    copy = folder / "copy.mp4"
+    shutil.copy(made.desk.parts / made.left_over[0], copy)
+    return duration_of(copy) if cut_to_whole(copy).fragments else 0.0
 
 
 def test_a_camera_that_gave_nothing_leaves_a_reason(tmp_path: Path) -> None:

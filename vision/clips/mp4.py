@@ -1,4 +1,4 @@
-"""Writes encoded packets as fragmented MP4: no re-encoding, append only, whole up to the last half second.
+"""Writes encoded packets as fragmented MP4: no re-encoding, append only, whole up to the last fragment.
 
 Every `FRAGMENT_S` a fragment is complete; a file that breaks off plays up to there once it is cut
 (`vision.clips.fragments`). An index at the end lets players seek; Chromium does without it, too.
@@ -20,7 +20,7 @@ from vision.clips.timeline import TICKS_PER_S, Timeline
 from vision.errors import StorageError
 from vision.sources.packets import EncodedPacket, StreamInfo
 
-FRAGMENT_S: Final = 0.5  # with a look for packets every 0.2 s, less than a second is ever unwritten
+FRAGMENT_S: Final = 0.3  # with a look for packets every 0.2 s, less than a second is unwritten from 5 fps on
 REMUXABLE: Final = frozenset({"h264", "hevc", "mjpeg"})  # what an MP4 may carry here
 _TIME_BASE: Final = Fraction(1, TICKS_PER_S)
 _OPTIONS: Final = {
