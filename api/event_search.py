@@ -165,7 +165,7 @@ def _plain(
 
 def _walked(column: Any, name: str, only: str | None) -> Any:
     """``column``, or on SQLite ``+column``, which no index is used for (sqlite.org/optoverview.html)."""
-    if only is None or name == only or (name == "started_at" and only != "duration_s"):
+    if only is None or name in only.split() or (name == "started_at" and only != "duration_s"):
         return column
     return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
@@ -204,6 +204,8 @@ def _columns(wanted: EventFilter) -> dict[str, list[ColumnElement[bool]]]:
         value = getattr(wanted, name)
         if value is not None and value not in ("none", "open"):
             found[name] = [getattr(EventRow, name) == value, *between]
+    if "verdict" in found and "outcome" in found:  # these two have an index together
+        found["verdict outcome"] = [*found["verdict"], *found["outcome"]]
     duration = EventRow.duration_s
     lengths = [] if wanted.min_duration_s is None else [duration >= wanted.min_duration_s]
     lengths += [] if wanted.max_duration_s is None else [duration <= wanted.max_duration_s]

@@ -113,6 +113,7 @@ class EventRow(Base):
         Index("ix_events_class_name_started_at_id", "class_name", "started_at", "id"),
         Index("ix_events_outcome_started_at_id", "outcome", "started_at", "id"),
         Index("ix_events_verdict_started_at_id", "verdict", "started_at", "id"),
+        Index("ix_events_verdict_outcome_started_at_id", "verdict", "outcome", "started_at", "id"),
         Index("ix_events_locked_started_at_id", "locked", "started_at", "id"),
         Index("ix_events_ended_at", "ended_at"),
         Index("ix_events_duration_s", "duration_s"),
