@@ -9,12 +9,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from api import overlay
+from tests.browser.looks import DESK, PHONE, too_small
 from tests.browser.sites import Site
 from tests.support.chromium import CHROMIUM, WHY_NOT
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)]
-PHONE, DESK = (360, 740), (1280, 860)
 
 
 def test_every_page_fits_and_can_be_read_by_everybody(site: Site, page: Page, complaints: list[str]) -> None:
@@ -30,6 +30,8 @@ def test_every_page_fits_and_can_be_read_by_everybody(site: Site, page: Page, co
             if place == "/":
                 expect(page.locator(".picture")).to_have_attribute("data-live", "yes")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
+            if width == PHONE[0]:
+                assert too_small(page) == [], place
             found = axe.run(page).response["violations"]
             assert not found, (place, scheme, [(v["id"], v["nodes"][0]["html"][:200]) for v in found])
     assert complaints == []
