@@ -1,4 +1,4 @@
-"""Pages of accounts and notices with real sign-ins: each role, both languages, phone and desk, light, dark."""
+"""Account pages with real sign-ins: each role, both languages, phone and desk, light and dark."""
 
 from __future__ import annotations
 

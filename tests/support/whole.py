@@ -142,6 +142,10 @@ class Whole:
         found: dict[str, Any] = self.get("/api/v1/elevators")["elevators"][0]
         return found
 
+    def listens(self) -> None:
+        """Wait until web answers at all, also on a site where everything needs a sign-in."""
+        eventually(lambda: self.answers("/api/v1/health/live"), START_S, self.said)
+
     def answers(self, path: str) -> bool:
         """Whether a GET is answered with success. Raises: AssertionError if the command has ended."""
         if self._process.poll() is not None:

@@ -111,6 +111,68 @@ def test_the_parts_of_the_time_are_never_negative_and_make_up_the_whole(
     assert sum(found.seconds.values()) == pytest.approx(found.known_s, abs=1e-3)
 
 
+verdicts = st.sampled_from([None, "confirmed", "false_alarm", "unsure"])
+ended = st.sampled_from([None, "left", "escalated", "inhibited"])
+some_facts = st.lists(
+    st.builds(
+        lambda hours, elevator, verdict, outcome, hold_s, relay_ms, confirm_ms: fact(
+            hours,
+            elevator,
+            verdict=verdict,
+            outcome=outcome,
+            hold_s=hold_s,
+            escalated=outcome == "escalated",
+            relay_ms=relay_ms,
+            confirm_ms=confirm_ms,
+        ),
+        st.floats(0, 71.99),
+        st.sampled_from(["car-1", "car-2"]),
+        verdicts,
+        ended,
+        st.floats(0, 120),
+        st.none() | st.floats(0, 900),
+        st.none() | st.floats(0, 2000),
+    ),
+    max_size=30,
+)
+
+
+@given(some_facts)
+def test_every_event_is_counted_once_in_each_figure_and_every_spread_lies_within_what_it_is_of(
+    facts: list[Fact],
+) -> None:
+    found = figures(facts, [], [], ["car-1", "car-2"], at(0), at(72), UTC)
+    assert found.events == len(facts)
+    for counts in (found.by_hour, [n for _, n in found.by_day], [n for _, n in found.by_elevator]):
+        assert sum(counts) == len(facts)
+    assert sum(n for _, n in found.outcomes) == len(facts)
+    assert found.escalated == dict(found.outcomes).get("escalated", 0)
+    held = [f.hold_s for f in facts if f.outcome]
+    assert found.hold_total_s == pytest.approx(sum(held))
+    relay = [f.relay_ms / 1000 for f in facts if f.relay_ms is not None]
+    confirm = [0.4 if f.confirm_ms is None else f.confirm_ms / 1000 for f in facts]
+    for spread_, values in (
+        (found.hold, held),
+        (found.capture_to_relay, relay),
+        (found.sight_to_confirm, confirm),
+    ):
+        assert spread_.n == len(values)
+        if spread_.p50_s is not None and spread_.p95_s is not None:
+            assert min(values) - 1e-6 <= spread_.p50_s <= spread_.p95_s <= max(values) + 1e-6
+            assert sum(v <= spread_.p95_s + 1e-6 for v in values) >= 0.95 * len(values) - 1
+
+
+@given(some_facts)
+def test_the_share_of_false_holds_is_that_of_the_judged(facts: list[Fact]) -> None:
+    found = figures(facts, [], [], [], at(0), at(72), UTC)
+    judged = [f for f in facts if f.verdict in {"confirmed", "false_alarm"}]
+    if not judged:
+        assert found.false_share is None
+    else:
+        false = sum(f.verdict == "false_alarm" for f in judged)
+        assert found.false_share == pytest.approx(false / len(judged))
+
+
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=100))
 def test_bars_stay_inside_their_drawing_and_are_in_proportion(values: list[int]) -> None:
     drawing = bars(values, [str(n) for n in range(len(values))])
