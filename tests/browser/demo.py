@@ -120,6 +120,8 @@ def _events(store: Store, folder: Path, now: datetime, rng: np.random.Generator)
         id_ = past_event(store, age, outcome, hold_s, elevator)
         event = store.event(id_)
         assert event is not None
+        if outcome == "escalated":
+            store.escalate_event(id_, event.started_at + timedelta(seconds=hold_s))
         if outcome == "inhibited":
             at = event.started_at + timedelta(seconds=hold_s)
             store.add_door_action(

@@ -222,6 +222,10 @@ def past_event(store: Store, age: timedelta, outcome: str, hold_s: float, elevat
         "b7" * 32,
         "0.1.0",
         True,
+        floor=3,
+        door="open",
+        capture_to_relay_ms=90 + age.total_seconds() % 97,
+        sight_to_confirm_ms=380 + age.total_seconds() % 211,
     )
     store.start_event(new)
     rng = np.random.default_rng(7)
@@ -246,5 +250,6 @@ def past_event(store: Store, age: timedelta, outcome: str, hold_s: float, elevat
             PhaseChange(elevator_id, at + timedelta(seconds=t), before, after, reason, new.id)
         )
     done = at + timedelta(seconds=hold_s)
-    store.end_event(new.id, EventEnd(done, done, outcome, hold_s, 1 + (hold_s > 18), 0.995))  # type: ignore[arg-type]
+    seen = done - timedelta(seconds=1.9)
+    store.end_event(new.id, EventEnd(done, seen, outcome, hold_s, 1 + (hold_s > 18), 0.995))  # type: ignore[arg-type]
     return new.id
