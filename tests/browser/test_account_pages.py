@@ -94,7 +94,7 @@ def test_an_admin_sees_to_people_tokens_and_webhooks(
     page.goto(f"{town.base}/account?lang=en")
     expect(page.locator("#sessions-title + ul strong").first).to_have_text("Chrome · Linux")
     page.locator("#tokens summary").click()
-    page.get_by_label("What for").fill("the caretaker's script")
+    page.get_by_label("What it is for").fill("the caretaker's script")
     page.get_by_role("button", name="Make the token").click()
     expect(page.locator(".secret code")).to_contain_text("lg_")
     assert not Axe().run(page).response["violations"]
