@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.accounts.who import Actor, Right, check, needs
-from api.conditional import NOT_MODIFIED, KeptRoute, answer, key_of
+from api.conditional import NOT_MODIFIED, KeptRoute, answer, has, key_of
 from api.event_search import EventFilter
 from api.problems import ProblemError, responses
 from api.records import Cursor, Event
@@ -124,8 +124,10 @@ def event_of(store: Store, event_id: str, actor: Actor, right: Right) -> Event:
 
 
 def etag_of(event: Event) -> str:
-    """The entity tag of what people said of an event."""
-    return f'"{event.review_version}"'
+    """The tag of an event: the number of its latest review, and while it is open how far it has come."""
+    if event.ended_at is not None:
+        return f'"{event.review_version}"'
+    return f'"{event.review_version}.{event.last_seen_at.timestamp() * 1000:.0f}-{event.hold_s * 1000:.0f}"'
 
 
 def list_events(
@@ -193,16 +195,22 @@ router.add_api_route(
 )
 
 
-@router.get("/events/{event_id}", responses=responses(401, 403, 404, 503))
+@router.get(
+    "/events/{event_id}",
+    response_model=EventDetailBody,
+    responses=NOT_MODIFIED | responses(401, 403, 404, 503),
+)
 def get_event(
     request: Request, response: Response, actor: MaySeeEvents, event_id: EventId
-) -> EventDetailBody:
+) -> EventDetailBody | Response:
     """One event with its evidence and the steps of the hold machine. Its ETag names the latest review."""
     parts = parts_of(request)
     store = parts.store
     event = event_of(store, event_id, actor, Right.SEE_EVENTS)
     parts.audit.note(actor, "event.read", event_id)
-    response.headers["etag"] = etag_of(event)
+    response.headers["etag"] = tag = etag_of(event)
+    if event.ended_at is not None and has(request, tag):  # of an open one there is always more
+        return Response(status_code=304, headers={"etag": tag})
     return EventDetailBody(
         **asdict(event),
         evidence=[EvidenceBody(**asdict(row)) for row in store.evidence(event_id)],

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import Function
 
 from api.storage_engine import WRITE, describe, open_engine, storage_errors
-from api.tables import EventRow, RevisionRow
+from api.tables import EventRow
 from vision.errors import RefusedWriteError, StorageError
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -89,26 +89,31 @@ class StoreBase:
             session.execute(select(EventRow.id).limit(1)).first()
 
     def events_revision(self) -> int:
-        """Goes up with every change of an event; triggers in the SQLite file count, whoever writes.
+        """Goes up with every change of an event: triggers in the SQLite file count, whoever writes.
 
         Raises: StorageError.
         """
-        with self._reading("look whether events have changed") as session:
-            return session.scalar(select(RevisionRow.number).where(RevisionRow.name == "events")) or 0
+        return self._watch("SELECT number FROM revisions WHERE name = 'events'") or 0
 
     def version(self) -> int | None:
         """Another number after every commit to the file, by whatever connection and process; costs no read.
 
         None where there is no such thing: in memory, and on PostgreSQL. Raises: StorageError.
         """
+        return self._watch("PRAGMA data_version")
+
+    def _watch(self, question: str) -> int | None:
+        """One number from a connection that never writes: its own commits would not count as changes
+        (sqlite.org/pragma.html#pragma_data_version).
+        """
         path = self._engine.url.database
-        if not self.is_sqlite or path in {None, "", ":memory:"} or path.startswith("file:"):
+        if not self.is_sqlite or not path or path == ":memory:" or path.startswith("file:"):
             return None
         with self._watching_lock, storage_errors(self._where, "look whether something has changed"):
             if self._watching is None:
-                # A connection that never writes: its own commits would not count (sqlite.org/pragma.html).
                 self._watching = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            return int(self._watching.execute("PRAGMA data_version").fetchall()[0][0])
+            found = self._watching.execute(question).fetchall()
+        return int(found[0][0]) if found else None
 
     def integrity_check(self) -> str:
         """What SQLite's own check says; ``"ok"`` when all is well, and always on other databases."""

@@ -41,6 +41,7 @@ from api.idempotency.memory import RecentKeys
 from api.idempotency.middleware import Idempotency
 from api.idempotency.store import StoredKeys
 from api.notices import routes as routes_webhooks
+from api.openapi_examples import illustrate
 from api.protect import Protect
 from api.settings import Settings
 from api.settings_web import LOOPBACK
@@ -78,6 +79,7 @@ class _App(FastAPI):
                 for method, operation in item.items():
                     if method in {"post", "put", "patch", "delete"}:
                         _describe_write(operation)
+            illustrate(schema)
         return schema
 
 

@@ -228,7 +228,7 @@ def report(
         "pictures_per_guard_s": round(counts.get("pictures", 0) / seconds / max(1, options.guards), 2),
         "megabytes_s": round(counts.get("picture_bytes", 0) / seconds / 1e6, 2),
         "counts": counts,
-        "cores": cores,
+        "cores_used": cores,
         "decision_ms": {
             "idle": spread(idle) | {"n": len(idle)},
             "loaded": spread(busy) | {"n": len(busy)},

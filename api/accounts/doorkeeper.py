@@ -90,6 +90,7 @@ class Doorkeeper:
         self._now = now
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._lock = threading.Lock()
+        self._asking = tuple(threading.Lock() for _ in range(32))  # a page's requests ask once for all
         self._any: bool | None = None
         self._any_checked_s = 0.0
         self._failing = False
@@ -137,6 +138,20 @@ class Doorkeeper:
         Raises: StorageError if the store fails and this process has not let the secret in before.
         """
         digest = digest_of(secret)
+        begun_s = self.clock()
+        asking = self._asking[int(digest[:2], 16) % len(self._asking)]
+        waited = not asking.acquire(blocking=False)
+        if waited:
+            asking.acquire()
+        try:
+            known = self._known.get(digest)
+            if waited and known is not None and known.checked_s >= begun_s and not self._over(known):
+                return known  # another request of the same page has asked meanwhile
+            return self._look_up(secret, digest)
+        finally:
+            asking.release()
+
+    def _look_up(self, secret: str, digest: str) -> Known | None:
         before = self._known.get(digest)
         try:
             known = self._ask(secret, digest, before)

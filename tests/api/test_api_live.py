@@ -12,7 +12,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from api.accounts.who import RIGHTS, Actor
 from api.live import ReleaseReply, ReleaseRequest
+from api.routes_live import _said
 from tests.api.conftest import FakeLink
 from tests.api.live_values import make_elevator, make_frame, make_state
 from tests.api.test_api_events import problem
@@ -273,3 +275,17 @@ async def test_streams_are_bounded(app: FastAPI, client: httpx.AsyncClient) -> N
     with app.state.parts.streams.one():
         problem(await client.get("/api/v1/live"), 503, "too-many-viewers")
     assert (await client.get("/api/v1/live")).status_code == 200
+
+
+async def test_who_sees_the_same_is_sent_the_same_words(app: FastAPI, link: FakeLink) -> None:
+    """Put into words once; who may see less gets other words for the same state."""
+    state = make_state(make_elevator(), make_elevator(id="car-2"))
+    parts = app.state.parts
+    all_of_it = Actor("a", "A", RIGHTS["viewer"])
+    another = Actor("b", "B", RIGHTS["viewer"])
+    less = Actor("c", "C", RIGHTS["viewer"], frozenset({"car-2"}))
+    words = _said(parts, all_of_it, state)
+    assert _said(parts, another, state) is words
+    assert b'"car-1"' not in _said(parts, less, state)
+    assert _said(parts, all_of_it, state) is words
+    assert _said(parts, all_of_it, make_state()) != words

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.accounts.who import Actor, Right
-from api.records import NewEvent, new_event_id
+from api.records import EventEnd, NewEvent, new_event_id
 from api.store import Store
 from tests.api.test_api_events import problem
 from tests.api.test_api_evidence import SEES_ALL, As, NotedAudit, audit, be, event
@@ -153,3 +153,26 @@ async def test_pages_lead_back_too(client: httpx.AsyncClient, store: Store) -> N
     back = (await client.get("/api/v1/events", params={"limit": 3, "cursor": second["previous"]})).json()
     assert back["events"] == first["events"]
     assert (back["previous"], back["next"]) == (None, first["next"])
+
+
+async def test_an_event_that_is_over_is_sent_again_only_when_it_has_changed(
+    client: httpx.AsyncClient, store: Store, be: As
+) -> None:
+    be(SEES_ALL)
+    new = make_event()
+    store.start_event(new)
+    open_tag = (await client.get(url(new))).headers["etag"]
+    again = await client.get(url(new), headers={"if-none-match": open_tag})
+    assert again.status_code == 200  # there is always more of an open one
+    at = new.started_at
+    store.end_event(new.id, EventEnd(at, at, "left", 5.0, 1, 0.9))
+    ended = await client.get(url(new), headers={"if-none-match": open_tag})
+    assert (ended.status_code, ended.json()["outcome"]) == (200, "left")
+    same = await client.get(url(new), headers={"if-none-match": ended.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    said = await client.patch(url(new), json={"note": "x"}, headers={"if-match": open_tag})
+    assert said.status_code == 200  # nobody had said anything since
+    stale = await client.patch(url(new), json={"note": "y"}, headers={"if-match": open_tag})
+    problem(stale, 412, "changed-meanwhile")
+    after = await client.get(url(new), headers={"if-none-match": ended.headers["etag"]})
+    assert (after.status_code, after.json()["note"]) == (200, "x")

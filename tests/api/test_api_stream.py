@@ -17,7 +17,7 @@ from starlette.requests import Request
 from api import routes_stream
 from api.accounts.who import RIGHTS, Actor
 from api.change_feed import LOOK_S, ChangeFeed
-from api.change_store import KEPT
+from api.change_store import KEPT, Change
 from api.records import EventEnd, PhaseChange, Review
 from api.store import Store
 from tests.api.test_api_events import T0, add, problem
@@ -136,3 +136,21 @@ async def test_one_look_serves_everybody(store: Store) -> None:
     store.close()  # what is known is told without the store
     assert await feed.since(0) == (change,)
     assert await feed.since(change.id) == ()
+
+
+async def test_a_message_is_made_once_for_all_who_listen(
+    app: FastAPI, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    words = routes_stream._message
+
+    def counted(store: Store, change: Change) -> bytes:
+        made.append(change.id)
+        return words(store, change)
+
+    monkeypatch.setattr(routes_stream, "_message", counted)
+    for after in ("SUSPECT", "HOLDING"):
+        phase(store, after)
+    told = [await take(listen(app, after=0), 2) for _ in range(3)]
+    assert told[0] == told[1] == told[2]
+    assert len(made) == 2

@@ -1,12 +1,24 @@
 """The supervisor: each process is restarted by itself, with pauses that grow, and refusal ends the run."""
 
+import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from api.again import AGAIN, is_started_again
 from api.load import load_settings
-from api.supervise import REFUSED, RESTART_S, STEADY_S, Supervisor, banner, child_environment
+from api.supervise import (
+    NAMES,
+    NICE,
+    REFUSED,
+    RESTART_S,
+    STEADY_S,
+    Supervisor,
+    banner,
+    child_environment,
+    start_process,
+)
 from tests.support.fakes import FakeClock
 
 
@@ -157,3 +169,14 @@ def test_guard_alone_is_told_to_load_its_model_again() -> None:
     rig.pass_s(0.0)
     rig.supervisor.reload()
     assert rig.children["guard"].signals == ["SIGHUP"], "it is down, and reads the model when it starts"
+
+
+def test_web_is_behind_guard_on_the_processor(tmp_path: Path) -> None:
+    found = {}
+    for name in NAMES:
+        out = tmp_path / name
+        code = f"import os, pathlib; pathlib.Path({str(out)!r}).write_text(str(os.nice(0)))"
+        assert start_process([sys.executable, "-c", code], dict(os.environ), NICE[name]).wait(60) == 0
+        found[name] = int(out.read_text())
+    own = os.nice(0)
+    assert found == {"guard": own, "web": min(19, own + 10)}
