@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PERIOD_S: Final = 50.0
-"""The bundled clip begins again after this long: windows are whole rounds of it, so all show the same."""
+"""The bundled clip begins again after this long: windows are whole rounds of it, so that all show the same."""
 START_S: Final = 120.0
 TARGETS: Final = (
     Target("errors", "requests and connections that failed", most=0),
@@ -60,7 +60,8 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--guards", type=int, default=50, help="guards who watch live")
     made.add_argument("--rate", type=float, default=200.0, help="requests a second to the event list")
-    made.add_argument("--rounds", type=int, default=6, help="rounds of the clip (50 s each) under load")
+    made.add_argument("--rounds", type=int, default=6, help="rounds of the clip under load")
+    made.add_argument("--round-s", type=float, default=PERIOD_S, help="length of a round (the clip: 50 s)")
     made.add_argument("--rests", type=int, default=1, help="rounds without load before and after it")
     made.add_argument("--turns", type=int, default=1, help="how often rest and load take turns")
     made.add_argument("--events", type=int, default=5000, help="events in the store")
@@ -73,7 +74,7 @@ def main() -> None:
         windows, loads = [], []
         windows.append(box.rest(options.rests))
         for turn in range(options.turns):
-            console.print(f"load, {options.rounds * PERIOD_S:.0f} s ({turn + 1} of {options.turns})")
+            console.print(f"load, {options.rounds * options.round_s:.0f} s ({turn + 1} of {options.turns})")
             window, load = box.load(options.rounds)
             windows.append(window)
             loads.append(load)
@@ -109,9 +110,9 @@ class Box:
     def rest(self, rounds: int) -> Window:
         """Nobody looks."""
         if rounds:
-            self._console.print(f"rest, {rounds * PERIOD_S:.0f} s")
+            self._console.print(f"rest, {rounds * self._options.round_s:.0f} s")
         begin_s, before = time.monotonic(), self._cpu()
-        time.sleep(rounds * PERIOD_S)
+        time.sleep(rounds * self._options.round_s)
         return self._window(begin_s, before, loaded=False)
 
     def load(self, rounds: int) -> tuple[Window, dict[str, Any]]:
@@ -125,7 +126,7 @@ class Box:
             "elevators": ["car-1"],
             "paths": self.world.paths,
             "rate": self._options.rate,
-            "seconds": rounds * PERIOD_S,
+            "seconds": rounds * self._options.round_s,
             "open_within_s": 5.0,
         }
         command = [sys.executable, "-m", "benchmarks.api_load"]
