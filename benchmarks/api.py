@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PERIOD_S: Final = 50.0
-"""The bundled clip begins again after this long: windows are whole rounds of it, so that all show the same."""
+"""The bundled clip begins again after this long: windows are whole rounds of it, so all show the same."""
 START_S: Final = 120.0
 TARGETS: Final = (
     Target("errors", "requests and connections that failed", most=0),
