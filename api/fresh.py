@@ -19,6 +19,8 @@ from vision.errors import StorageError
 MOST_BYTES: Final = 8 * 1024 * 1024
 """Of all answers kept. A full page of 200 events has about 200 KB."""
 
+MAKERS: Final = 2
+"""Answers made at a time: each needs the interpreter, and so does whoever sends live pictures meanwhile."""
 MOST: Final = 500
 """Answers kept."""
 
@@ -65,6 +67,7 @@ class Fresh:
         self._revision: int | None = None
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
         self._bytes = 0
+        self._makers = threading.BoundedSemaphore(MAKERS)
 
     def get(self, key: Hashable, make: Callable[[], bytes]) -> Made:
         """The answer to ``key``, which must name everything that it depends on beside the store: rights too.
@@ -82,7 +85,8 @@ class Fresh:
                 self._slots.move_to_end(key)
         with slot.lock:
             if slot.made is None:
-                slot.made = Made.of(make())  # not older than `version`, which was read before
+                with self._makers:
+                    slot.made = Made.of(make())  # not older than `version`, which was read before
                 self._count(key, slot)
             return slot.made
 

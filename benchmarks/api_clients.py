@@ -21,6 +21,9 @@ import httptools
 MOST_CONNECTIONS: Final = 64
 """For requests; one that finds all of them busy waits, and its latency with it."""
 
+IDLE_S: Final = 5.0
+"""A connection at rest for longer is not used again, as with other clients: the server may be closing it."""
+
 
 @dataclass(slots=True)
 class Found:
@@ -85,16 +88,20 @@ class Pool:
     def __init__(self, host: str, port: int, found: Found) -> None:
         self._where = (host, port)
         self._found = found
-        self._idle: list[Request] = []
+        self._idle: list[tuple[float, Request]] = []
         self._all: set[Request] = set()
         self._opening = 0
         self._waiting: deque[tuple[bytes, Callable[[int], None]]] = deque()
 
     def ask(self, request: bytes, done: Callable[[int], None]) -> None:
         """Send now, or as soon as there is a connection."""
-        if self._idle:
-            self._idle.pop().send(request, done)
-            return
+        while self._idle:
+            since_s, one = self._idle.pop()
+            if time.monotonic() - since_s < IDLE_S:
+                one.send(request, done)
+                return
+            if one.transport is not None:
+                one.transport.close()
         self._waiting.append((request, done))
         if len(self._all) + self._opening < MOST_CONNECTIONS:
             self._opening += 1
@@ -115,13 +122,12 @@ class Pool:
         if self._waiting:
             one.send(*self._waiting.popleft())
         else:
-            self._idle.append(one)
+            self._idle.append((time.monotonic(), one))
 
     def lost(self, one: Request) -> None:
         """A connection has ended."""
         self._all.discard(one)
-        if one in self._idle:
-            self._idle.remove(one)
+        self._idle = [(since_s, other) for since_s, other in self._idle if other is not one]
 
 
 class Pictures(asyncio.Protocol):
