@@ -132,6 +132,18 @@ class ProblemError(Exception):
         )
 
 
+SSE_ITEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string"},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+"""One server-sent event (OpenAPI 3.2, `itemSchema`, as FastAPI writes it too)."""
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: these statuses answer with a problem."""
     schema = {"$ref": "#/components/schemas/Problem"}

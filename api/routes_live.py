@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from api.accounts.who import Actor, Right, check, needs
 from api.live import ElevatorState, GuardState, OneLine, RearmRequest, ReleaseReply, ReleaseRequest
-from api.problems import ProblemError, responses
+from api.problems import SSE_ITEM, ProblemError, responses
 from api.web_parts import ElevatorId, Parts, parts_of, seen_by
 from vision.errors import StorageError
 
@@ -145,7 +145,7 @@ async def snapshot(request: Request, actor: MayLook, elevator_id: ElevatorId) ->
     responses={
         200: {
             "description": "`state` events with a GuardState as guard speaks, `silent` while it does not",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"itemSchema": SSE_ITEM}},
         },
         **responses(401, 403, 503),
     },

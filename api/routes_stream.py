@@ -20,7 +20,7 @@ from fastapi.sse import format_sse_event
 from api.accounts.who import Actor, Right, needs
 from api.change_feed import LOOK_S
 from api.change_store import Change
-from api.problems import responses
+from api.problems import SSE_ITEM, responses
 from api.routes_events import event_body
 from api.store import Store
 from api.web_parts import parts_of
@@ -39,7 +39,7 @@ HEARTBEAT_S: Final = 15.0  # proxies end connections on which nothing comes for 
             "description": "`event.started`, `event.escalated`, `event.ended`, `event.reviewed`: the event; "
             "`phase`: the step of the hold machine; `gap`: more was missed than is kept, read the list of "
             "events",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"itemSchema": SSE_ITEM}},
         },
         **responses(401, 403, 503),
     },
