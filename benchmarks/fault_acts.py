@@ -60,8 +60,7 @@ class Filmed:
 
     def __enter__(self) -> Filmed:
         self.stage.__enter__()
-        self.stage.until(True, "held")
-        self.stage.until_phase("HOLDING")
+        self.stage.until(True, "held")  # not asked of the page, which does without a disk
         return self
 
     def __exit__(self, *_: object) -> None:
