@@ -39,8 +39,10 @@ endif
 run: $(VENV)/.runtime ## run the main job; SOURCE=rtsp://… | 0 | clip.mp4 | folder/ takes real input
 	@$(BIN)/liftguard run $(RUN_ARGS)
 
+# Side by side first, one file to a worker; then, one by one, what measures real stalls or starts whole processes.
 test: $(VENV)/.dev ## all tests but the long ones
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m 'not slow and not hw and not alone' -n auto --maxprocesses=4 --dist=loadfile; beside=$$?; \
+	$(BIN)/python -m pytest -m 'alone and not slow and not hw'; alone=$$?; exit $$((beside | alone))
 
 test-slow: $(VENV)/.dev ## the long tests too, and properties with many more examples
 	@$(BIN)/python -m pytest -m 'not hw' --hypothesis-profile=thorough --timeout=3600

@@ -19,6 +19,19 @@ REQUIRED = frozenset(filter(None, os.environ.get("TESTS_REQUIRE", "").split(",")
 """Markers whose tests must run: CI installs what they need, so a skip means that a step is missing."""
 
 
+ALONE_FOLDERS = ("e2e", "fault", "browser")
+ALONE_FILES = ("test_sources_live.py", "test_sources_playback.py")
+"""What measures real stalls or starts whole processes: a neighbour on the other core would change what it sees."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test` runs one by one, after all else has run side by side."""
+    for item in items:
+        path = item.path
+        if path.parent.name in ALONE_FOLDERS or path.name in ALONE_FILES or item.get_closest_marker("rtsp"):
+            item.add_marker("alone")
+
+
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a developer's liftguard.toml nor their environment decides what a test sees."""
