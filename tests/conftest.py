@@ -21,7 +21,7 @@ REQUIRED = frozenset(filter(None, os.environ.get("TESTS_REQUIRE", "").split(",")
 
 ALONE_FOLDERS = ("e2e", "fault", "browser")
 ALONE_FILES = ("test_sources_live.py", "test_sources_playback.py")
-"""What measures real stalls or starts whole processes: a neighbour on the other core would change what it sees."""
+"""What measures real stalls or starts whole processes: a neighbour on the other core changes what it sees."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

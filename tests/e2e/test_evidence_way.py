@@ -38,6 +38,7 @@ QUICK = {
     "LIFTGUARD_ELEVATORS__0__HOLD__RELEASE_S": "2",
     "LIFTGUARD_ELEVATORS__0__HOLD__STALE_S": "2",  # CI machines stall
     "LIFTGUARD_ELEVATORS__0__CAMERA__LOOP": "true",
+    "LIFTGUARD_ELEVATORS__0__CAMERA__TAMPER": "false",  # the tiny world is one flat colour
     "LIFTGUARD_EVIDENCE__PRE_S": "1",
     "LIFTGUARD_EVIDENCE__POST_S": "1",
     "LIFTGUARD_EVIDENCE__SWEEP_S": "1",
@@ -194,7 +195,7 @@ def check_gone(box: Box, gone: str, kept: str) -> None:
         answer = box.web.get(f"/api/v1/events/{gone}/{kind}")
         assert answer.status_code == 410
         assert answer.json()["type"] == "urn:liftguard:problem:evidence-evicted"
-        assert "free space" in answer.json()["detail"]
+        assert "GiB free" in answer.json()["detail"]
         assert box.web.get(f"/api/v1/events/{kept}/{kind}").status_code == 200
     assert box.web.get(f"/api/v1/events/{gone}").json()["outcome"] == "left", "the event stays"
 
