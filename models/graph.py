@@ -107,21 +107,32 @@ def drop_unused(model: Any) -> None:
 
 
 def float_tail(model: Any) -> list[str]:
-    """Names of the nodes behind the head's last convolutions: boxes and class scores, kept in float.
+    """Names of the head's last convolutions and of all nodes behind them: boxes and class scores, in float.
 
     They are what no output of an 8-bit tensor can carry: one scale would have to serve pixels and
-    probabilities alike. Found by walking back from the output until convolutions are met
-    (or a shape, which is no value).
+    probabilities alike, and class scores in 8 bits came in steps of 0.25 of their log-odds. Found by walking
+    back from the output until convolutions are met (or a shape, which is no value).
     """
     makers = {name: node for node in model.graph.node for name in node.output}
     waiting, seen = [o.name for o in model.graph.output], dict[str, None]()
     while waiting:
         node = makers.get(waiting.pop())
-        if node is None or node.op_type in ("Conv", "Shape") or node.name in seen:
+        if node is None or node.op_type == "Shape" or node.name in seen:
             continue
         seen[node.name] = None
-        waiting.extend(node.input)
+        if node.op_type != "Conv":
+            waiting.extend(node.input)
     return list(seen)
+
+
+def silu_inputs(model: Any) -> list[str]:
+    """Names of the tensors that convolutions give and x sigmoid(x) alone takes."""
+    readers: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node.op_type)
+    outputs = [node.output[0] for node in model.graph.node if node.op_type == "Conv"]
+    return [name for name in outputs if sorted(readers.get(name, [])) == ["Mul", "Sigmoid"]]
 
 
 def early_nodes(model: Any) -> list[str]:

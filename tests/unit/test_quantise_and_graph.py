@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from models import quantize
 from models.detector import OnnxDetector
 from models.export import check_same
-from models.graph import BINS, early_nodes, faster_box_distances, float_tail
+from models.graph import BINS, early_nodes, faster_box_distances, float_tail, silu_inputs
 from tests.support.tiny_onnx import entry_for, write_model
 from vision.errors import ConfigError, LiftguardError, ModelError
 from vision.types import CLASS_NAMES
@@ -77,18 +77,22 @@ def test_a_head_of_another_form_is_named() -> None:
 
 
 def conv_model(size_hw: tuple[int | str, int | str] = ("h", "w")) -> Any:
-    """A convolution with SiLU, a second one, and a float tail: pictures in, scores in [0, 1] out."""
+    """Two convolutions with SiLU, a third, and a float tail: pictures in, scores in [0, 1] out."""
     rng = np.random.default_rng(5)
     weights = {
         "w1": rng.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32),
-        "w2": rng.normal(0, 0.3, (4, 8, 1, 1)).astype(np.float32),
+        "w2": rng.normal(0, 0.9, (8, 8, 1, 1)).astype(np.float32),
+        "w3": rng.normal(0, 0.3, (4, 8, 1, 1)).astype(np.float32),
     }
     nodes = [
         helper.make_node("Conv", ["images", "w1"], ["a"], name="one", pads=[1, 1, 1, 1]),
         helper.make_node("Sigmoid", ["a"], ["b"], name="gate"),
         helper.make_node("Mul", ["a", "b"], ["c"], name="silu"),
         helper.make_node("Conv", ["c", "w2"], ["d"], name="two"),
-        helper.make_node("Sigmoid", ["d"], ["y"], name="score"),
+        helper.make_node("Sigmoid", ["d"], ["e"], name="gate2"),
+        helper.make_node("Mul", ["d", "e"], ["f"], name="silu2"),
+        helper.make_node("Conv", ["f", "w3"], ["g"], name="three"),
+        helper.make_node("Sigmoid", ["g"], ["y"], name="score"),
     ]
     graph = helper.make_graph(
         nodes,
@@ -100,8 +104,15 @@ def conv_model(size_hw: tuple[int | str, int | str] = ("h", "w")) -> Any:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def test_the_float_tail_ends_at_the_last_convolutions() -> None:
-    assert float_tail(conv_model()) == ["score"]
+def test_the_float_tail_begins_with_the_last_convolutions() -> None:
+    assert float_tail(conv_model()) == ["score", "three"]
+
+
+def test_silu_inputs_are_what_only_a_silu_takes() -> None:
+    model = conv_model()
+    assert silu_inputs(model) == ["a", "d"]
+    model.graph.node[5].input[1] = "d"  # now something else takes it squared
+    assert silu_inputs(model) == ["a"]
 
 
 def test_early_nodes_are_the_picture_s_convolutions_and_the_first_layers() -> None:
@@ -136,10 +147,21 @@ def test_int8_stays_close_and_keeps_what_the_file_says(
     quantised = onnx.load(str(target))
     assert {n.op_type for n in quantised.graph.node} >= {"QuantizeLinear", "DequantizeLinear"}
     assert [(p.key, p.value) for p in quantised.metadata_props] == [("names", "{0: 'e_bike'}")]
+    weights = {n.name: n.input[1] for n in quantised.graph.node if n.op_type == "Conv"}
+    assert "Dequantize" in weights["two"]
+    assert (weights["one"], weights["three"]) == ("w1", "w3")  # the picture's, and the last: in float
+    assert lowest(quantised, "d") >= quantize.SILU_FLOOR - 0.05  # half a step of rounding of its zero
     noise = np.random.default_rng(2).random((1, 3, 64, 64), np.float32)
     apart = np.abs(run(model, noise) - run(quantised, noise))
     assert 0 < apart.max() < 0.1
     assert apart.mean() < 0.02
+
+
+def lowest(quantised: Any, tensor: str) -> float:
+    """The smallest value that the 8-bit form of ``tensor`` can hold."""
+    arrays = {t.name: numpy_helper.to_array(t) for t in quantised.graph.initializer}
+    node = next(n for n in quantised.graph.node if n.op_type == "QuantizeLinear" and n.input[0] == tensor)
+    return -float(arrays[node.input[2]]) * float(arrays[node.input[1]])
 
 
 def test_quantising_needs_a_model_and_pictures(tmp_path: Path, pictures: list[Path]) -> None:
