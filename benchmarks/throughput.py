@@ -101,6 +101,7 @@ def main() -> None:
     made.add_argument(
         "--threads", type=int, help="threads per inference at most (default: as in the settings)"
     )
+    made.add_argument("--size", type=int, nargs=2, default=SIZE_WH, help="pixels; 640 360 is a sub-stream")
     made.add_argument("--no-turns", action="store_true", help="all cameras at once, for comparison")
     made.add_argument("--no-gate", action="store_true", help="infer every frame: the worst case")
     made.add_argument("--model", help="model of the manifest (default: as in the settings)")
@@ -112,13 +113,13 @@ def main() -> None:
     figures: dict[str, Any] = {"cameras": {}}
     with tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder:
         clip = Path(folder) / "camera.mp4"
-        with console.status("encoding a camera's 1080p stream …"):
-            encode(clip, islice(cycle(_sample()), CLIP_S * FPS), FPS, SIZE_WH)
+        with console.status("encoding a camera's stream …"):
+            encode(clip, islice(cycle(_sample()), CLIP_S * FPS), FPS, (options.size[0], options.size[1]))
         for count in options.cameras:
             with console.status(f"{count} camera(s) …"), RtspServer(clip) as server:
                 figures["cameras"][str(count)] = _measure(settings, server.url, count, options)
     name = build_detector(settings).name
-    figures |= {"fps": FPS, "size_wh": SIZE_WH, "model": name}
+    figures |= {"fps": FPS, "size_wh": list(options.size), "model": name}
     figures |= {"gate": not options.no_gate, "turns": not options.no_turns}
 
     def draw(figure: Figure) -> None:
@@ -132,7 +133,7 @@ def main() -> None:
         right.axhline(300, linestyle="--", linewidth=1)
         right.set(xlabel="cameras", ylabel="decoder to presence, p95 in ms", ylim=(0, None))
         right.legend()
-        figure.suptitle(f"1080p H.264 at {FPS} fps, {name}")
+        figure.suptitle(f"{options.size[0]} x {options.size[1]} H.264 at {FPS} fps, {name}")
 
     emit("throughput", figures, options, targets=TARGETS, draw=draw)
 
