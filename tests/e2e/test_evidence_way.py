@@ -25,7 +25,7 @@ from api.times import WallTime
 from tests.support.rtsp_server import RtspServer, repeated, why_not
 from tests.support.tiny_world import tiny_manifest, visit_clip
 from tests.support.waiting import eventually
-from tests.support.whole import START_S, Whole
+from tests.support.whole import Whole
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -219,11 +219,8 @@ def test_over_a_real_camera_what_is_not_locked_makes_room_and_says_so(
             box.review(kept, locked=True, verdict="confirmed")
             head = verified(command)["head"]
         whole.set({"LIFTGUARD_EVIDENCE__MIN_FREE_GIB": "100000"})  # something else has filled the disk
-        whole.start()
-        eventually(lambda: whole.answers("/api/v1/health"), START_S, whole.said)
-        with Box(whole) as box:
+        with whole, Box(whole) as box:
             check_gone(box, gone, kept)
-        whole.stop()
     report = verified(command, "--head", head)
     assert report["ok"], report["troubles"]
     assert not list((tmp_path / "var" / "evidence").rglob(f"{gone}-*"))
