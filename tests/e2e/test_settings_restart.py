@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
+    pytest.mark.slow,  # two starts of two processes and a browser
     pytest.mark.timeout(300),
 ]
 LATE_MS = 90_000  # a Python process starts on a busy machine
