@@ -445,8 +445,11 @@ def test_it_refuses_while_guard_runs(tmp_path: Path) -> None:
         link.close()
 
 
-def test_it_refuses_while_guard_runs_without_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_it_refuses_while_guard_runs_without_a_disk(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = tmp_path_factory.mktemp("t")  # a Unix socket's path takes 107 bytes
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
     settings = Settings(data_dir=tmp_path / "var")
     with monkeypatch.context() as worn_out:
         worn_out.setattr(os, "access", lambda *_: False)
