@@ -31,12 +31,13 @@ def salvage(desk: Desk, piece: Piece, part: Path, reason: str | None) -> bool:
     """
     try:
         whole = cut_to_whole(part) if part.exists() else NOTHING
-        if not whole.fragments:
+        # A fragment may hold a single picture, whose length the next one would have told: that does not play.
+        duration_s = duration_of(part) if whole.fragments else 0.0
+        if duration_s <= 0:
             part.unlink(missing_ok=True)
             desk.tell(piece.file("failed", reason=reason or CRASHED_EARLY))
             return False
         sync_file(part)
-        duration_s = duration_of(part)
         if piece.convert:
             part.rename(piece.part(desk.evidence, "todo"))
             desk.convert(desk, piece)

@@ -47,6 +47,19 @@ def test_a_clip_without_a_whole_fragment_says_why_there_is_none(tmp_path: Path) 
     assert again.left_over == []
 
 
+def test_a_clip_of_a_single_picture_says_why_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_off(tmp_path, 42)
+    monkeypatch.setattr(
+        "api.evidence.salvage.duration_of", lambda path: 0.0
+    )  # as one fragment of one picture has
+    again = Filmed(tmp_path)
+    recover(again.desk)
+    assert [(f.state, f.reason) for f in again.files] == [("failed", CRASHED_EARLY)]
+    assert again.left_over == []
+
+
 def test_a_clip_whose_row_did_not_reach_the_store_is_told_again(tmp_path: Path) -> None:
     made = Filmed(tmp_path)
     lost = Filmed(tmp_path)
