@@ -23,6 +23,8 @@ from vision.sources.packets import EncodedPacket, StreamInfo
 FRAGMENT_S: Final = 0.3  # with a look for packets every 0.2 s, less than a second is unwritten from 5 fps on
 REMUXABLE: Final = frozenset({"h264", "hevc", "mjpeg"})  # what an MP4 may carry here
 _TIME_BASE: Final = Fraction(1, TICKS_PER_S)
+_FIRST_GAP: Final = TICKS_PER_S // 10
+"""How long the first picture counts until the second tells: a clip of one picture has a length, too."""
 _OPTIONS: Final = {
     # delay_moov: the codec's headers are taken from the first key frame, where `PacketTap` put them.
     "movflags": "delay_moov+default_base_moof",
@@ -55,7 +57,7 @@ class Mp4Writer:
         self.start_s = first.t_s  # on the source's clock; the file's time 0
         self.packets = 0
         self._timeline = Timeline()
-        self._gap = 0
+        self._gap = _FIRST_GAP
         try:
             self._file = GrowingFile(path)
         except OSError as exc:
