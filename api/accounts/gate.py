@@ -25,6 +25,7 @@ from api.accounts.audit_store import ADDRESS
 from api.accounts.doorkeeper import CHECK_S, Doorkeeper, Known
 from api.accounts.keys import TOKEN_PREFIX
 from api.accounts.who import NOT_SET_UP, SCOPE_KEY, Actor
+from api.body import given_again, whole_body
 from api.problems import ProblemError
 from vision.errors import StorageError
 
@@ -219,12 +220,12 @@ async def _check_form(scope: Scope, headers: Headers, receive: Receive, known: K
     """
     wanted = csrf.expected(scope, known.form_token if known else "")
     if headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
-        body = await _body(receive)
+        body = await whole_body(receive)
         if not csrf.same(csrf.field(body), wanted):
             raise ProblemError(
                 403, "forged-form", "open the page again and send its form; are cookies switched off?"
             )
-        return _replay(body, receive)
+        return given_again(body, receive)
     said = "origin" in headers or "sec-fetch-site" in headers or csrf.same(headers.get(csrf.HEADER), wanted)
     if known is not None and not said:
         raise ProblemError(
@@ -233,31 +234,6 @@ async def _check_form(scope: Scope, headers: Headers, receive: Receive, known: K
             "a request with a session's cookie says where it comes from (origin); programs send a token",
         )
     return receive
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body: `api.protect` has seen that it is small."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ProblemError(400, "bad-request", "the connection ended before the form did")
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
 
 
 def _add_visitor(scope: Scope, message: Message) -> None:

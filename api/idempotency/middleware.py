@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.accounts import csrf
 from api.accounts.gate import KNOWN_KEY
 from api.accounts.who import SCOPE_KEY, Actor
+from api.body import given_again, whole_body
 from api.idempotency.memory import RecentKeys
 from api.idempotency.seal import secret_of
 from api.idempotency.values import Answer, Asked, Lost, Memory, Mismatch, Running
@@ -35,7 +36,7 @@ _KEY: Final = re.compile(
 )
 """A string of RFC 9651, as the draft has it; without quotes too, as most programs send it."""
 _KEPT_HEADERS: Final = frozenset({"content-type", "etag", "location"})
-_MOST: Final = 256 * 1024  # bytes of a body kept; ours have a few KB
+_MOST: Final = 256 * 1024  # bytes of an answer kept; ours have a few KB
 
 
 class Idempotency:
@@ -59,7 +60,7 @@ class Idempotency:
             return
         try:
             key = _key(given)
-            body = await _body(receive)
+            body = await whole_body(receive)
             asked, secret = _asked(scope, headers, actor, key, body)
             door = _DOOR.fullmatch(path)
             memory: Memory = self._recent if door else self._stored
@@ -74,7 +75,7 @@ class Idempotency:
             if before is not None:
                 await _send(before, send)
             else:
-                await self._do(memory, asked, secret, scope, _again(body, receive), send)
+                await self._do(memory, asked, secret, scope, given_again(body, receive), send)
 
     async def _do(
         self, memory: Memory, asked: Asked, secret: bytes, scope: Scope, receive: Receive, send: Send
@@ -194,30 +195,3 @@ async def _send(answer: Answer, send: Send) -> None:
     headers.append((REPLAYED.encode(), b"true"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body: `api.protect` has seen that it is small."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ProblemError(400, "bad-request", "the connection ended before the request did")
-        parts.append(message.get("body", b""))
-        if sum(map(len, parts)) > _MOST:  # a DELETE need not say how long its body is
-            raise ProblemError(413, "too-large", f"a body may have {_MOST} bytes at most")
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
