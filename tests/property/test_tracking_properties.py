@@ -1,11 +1,15 @@
 """What always holds for tracks and the class vote."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from vision import vote
-from vision.tracking import TrackerState, TrackParams, update
+from vision.tracking import TrackerState, TrackParams, least_cost, update
 from vision.types import CLASS_NAMES, PERSON, WHEELCHAIR, Detections
 from vision.vote import VoteParams
 
@@ -120,3 +124,17 @@ def test_one_bad_frame_never_changes_what_a_wheelchair_is(
     for state in run(frames)[n:]:
         chair = next(t for t in state.tracks if t.track_id == 1)
         assert chair.class_id == WHEELCHAIR
+
+
+costs = st.tuples(st.integers(1, 8), st.integers(1, 8)).flatmap(
+    lambda shape: arrays(np.float64, shape, elements=st.one_of(st.floats(0, 4), st.just(1e4)))
+)
+
+
+@given(costs)
+def test_pairs_cost_as_little_as_scipy_s(cost: NDArray[np.float64]) -> None:
+    """Another solver, the same least sum. SciPy is for development only: too heavy for a box."""
+    pairs = least_cost(cost)
+    rows, columns = linear_sum_assignment(cost)
+    assert len(pairs) == min(cost.shape) == len({r for r, _ in pairs}) == len({c for _, c in pairs})
+    assert sum(cost[r, c] for r, c in pairs) == pytest.approx(cost[rows, columns].sum(), abs=1e-6)
