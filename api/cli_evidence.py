@@ -64,6 +64,8 @@ def verify(
     if as_json:
         typer.echo(report_json(report))
     else:
+        if not report.links:
+            typer.echo(f"nothing has been stored yet in {store.where}")
         for trouble in report.troubles:
             typer.echo(f"{trouble.kind}: {trouble.where}: {trouble.what}")
         typer.echo(

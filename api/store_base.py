@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, func, inspect, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import Function
 
@@ -82,6 +82,18 @@ class StoreBase:
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def made(self) -> bool:
+        """Whether the tables are there. Guard makes them after its first look at the cameras, and web at its
+        start: before that nothing was stored, and there is nothing to read.
+
+        Raises: StorageError if the database cannot be read.
+        """
+        with storage_errors(self._where, "look for the tables"):
+            file = self._engine.url.database if self.is_sqlite else None
+            if file and file != ":memory:" and not file.startswith("file:") and not Path(file).exists():
+                return False  # looking would make an empty one
+            return inspect(self._engine).has_table(EventRow.__tablename__)
 
     def check(self) -> None:
         """Raises: StorageError unless the store can be read now."""

@@ -54,6 +54,8 @@ def verify(
     files alone. progress: is told bytes done and bytes in all. Raises: StorageError if the store cannot be
     read.
     """
+    if not store.made():
+        return _nothing(folder, head)
     newest: dict[str, tuple[int, str]] = {}  # file -> number and facts of its newest link
     latest = Link(0, "", "", GENESIS)
     found = head in {None, GENESIS}
@@ -93,6 +95,18 @@ def verify(
             Trouble("row", f"file {file_id}", f"link {seq} speaks of it, and its row was removed")
         )
     return Report(latest.seq, latest.chain, files, checked, checked_bytes, tuple(troubles))
+
+
+def _nothing(folder: EvidenceFolder, head: str | None) -> Report:
+    """What there is to say while no store has been made: all is well if nothing says that there was one."""
+    troubles = []
+    if head not in {None, GENESIS}:
+        troubles.append(Trouble("chain", "head", f"{head} is not in the chain: there is no store"))
+    if any(path.is_file() for path in folder.root.rglob("*")):
+        troubles.append(
+            Trouble("chain", str(folder.root), "there are files, and no store that speaks of them")
+        )
+    return Report(0, GENESIS, 0, 0, 0, tuple(troubles))
 
 
 def report_json(report: Report) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from api.live import ReleaseRequest
 from tests.support.small_disk import SmallDisk
 from tests.support.stage import LATE_S, Stage
 from tests.support.tiny_world import tiny_manifest
@@ -37,39 +38,49 @@ def test_guard_killed_in_a_hold_is_started_again_and_the_board_let_go(stage: Sta
     eventually(lambda: "interrupted" in stage.log_is_whole(allow_open=True), LATE_S, stage.whole.said)
 
 
+QUICK = {"PULSE_S": "2", "PAUSE_S": "4", "CAP_S": "5", "COOLDOWN_S": "20", "CONFIRM_S": "3"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["BLIND", "IDLE", "SUSPECT", "HOLDING", "PAUSED", "COOLDOWN", "INHIBITED"])
-def test_guard_killed_in_every_phase(tmp_path: Path, phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(tmp_path)
-    quick = {"PULSE_S": "2", "PAUSE_S": "4", "CAP_S": "5", "COOLDOWN_S": "20", "CONFIRM_S": "3"}
-    stage.whole.set({f"LIFTGUARD_ELEVATORS__0__HOLD__{key}": value for key, value in quick.items()})
+def test_guard_killed_in_every_phase(tmp_path: Path, phase: str) -> None:
+    stage = Stage(tmp_path, empty_s=3.0)
+    stage.whole.set({f"LIFTGUARD_ELEVATORS__0__HOLD__{key}": value for key, value in QUICK.items()})
+    if phase == "SUSPECT":  # for as long as it may last
+        stage.whole.set({"LIFTGUARD_VISION__CONFIRM_MIN_S": "3"})
     with stage:
         if phase == "INHIBITED":
             stage.until_phase("HOLDING")
-            stage.whole.post("/api/v1/elevators/car-1/release", {"reason": "told to"})
-        if phase not in {
-            "BLIND",
-            "SUSPECT",
-        }:  # too short to be seen on the page: killed at once, or when held
-            stage.until_phase(phase)
-        elif phase == "SUSPECT":
-            stage.until(True, "held")
+            stage.ear.tell(ReleaseRequest(elevator_id="car-1", reason="told to", by="the test"))
+        if phase == "BLIND":  # until its first picture; it has told the board to release by then
+            eventually(lambda: stage.board.mood.exchanges > 0, LATE_S, stage.whole.said)
+            before = stage.signal(signal.SIGKILL)
         else:
-            eventually(lambda: stage.guard() is not None, LATE_S, stage.whole.said)
-        before = stage.signal(signal.SIGKILL)
+            before = stage.kill_in(phase)
         stage.until_restarted(before)
         stage.until(False, "let go")
         stage.until(True, "the next e-bike is held")
-        stage.log_is_whole(allow_open=True)
+        eventually(lambda: bool(stage.log_is_whole(allow_open=True)), LATE_S, stage.whole.said)
+
+
+@pytest.mark.slow
+def test_guard_killed_before_it_has_opened_anything(stage: Stage) -> None:
+    """Again and again in its first moments: no table may be there, and none is needed to hold a door."""
+    for _ in range(3):
+        eventually(lambda: stage.guard() is not None, LATE_S, stage.whole.said)
+        before = stage.signal(signal.SIGKILL)
+        assert stage.log_is_whole(allow_open=True) == []
+        stage.until_restarted(before)
+    stage.until(True, "held at last")
+    eventually(lambda: stage.log_is_whole(allow_open=True) == ["open"], LATE_S, stage.whole.said)
 
 
 @pytest.mark.slow
 def test_a_guard_that_is_frozen_and_goes_on_lets_go_first(stage: Stage) -> None:
     stage.until(True, "held")
-    stage.signal(signal.SIGSTOP)
-    pid = stage.guard()
-    assert pid is not None
-    eventually(lambda: not stage.whole.answers("/api/v1/elevators"), LATE_S, stage.whole.said)
+    stage.until_phase("HOLDING")
+    pid = stage.signal(signal.SIGSTOP)
+    eventually(lambda: stage.ear.silent_s > 3.0, LATE_S, stage.whole.said)  # thrice as long as stale_s
     seen = len(stage.board.mood.levels)
     os.kill(pid, signal.SIGCONT)
     # Nothing that was seen before counts any more: it begins BLIND, released, whatever the picture shows.

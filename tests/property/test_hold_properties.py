@@ -158,7 +158,9 @@ class Ledger:
                     self.starts += 1
                 case EventEnded(hold_s=hold_s, last_seen_s=last_seen_s, pulses=pulses):
                     assert self.open, "ended twice, or never started"
-                    assert now_s - last_seen_s >= self.rules.rejoin_s - EPS
+                    # a pre-hold under way gets its time to confirm: it may be the same vehicle
+                    patience_s = self.rules.confirm_s if phase is Phase.SUSPECT else 0.0
+                    assert now_s - last_seen_s >= self.rules.rejoin_s + patience_s - EPS
                     assert last_seen_s == pytest.approx(self.event_seen_s, abs=EPS)
                     assert 0.0 <= hold_s <= self.used_s + EPS
                     assert (hold_s > 0) <= (pulses > 0)

@@ -99,6 +99,11 @@ class Whole:
         """Change settings before the start."""
         self._env |= env
 
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment that it is started with."""
+        return self._env
+
     def supervisor(self) -> int:
         """Process id of the command itself."""
         return self._process.pid

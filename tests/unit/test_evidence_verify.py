@@ -174,6 +174,24 @@ def test_an_export_says_what_it_is_and_who_took_it(
         assert "2026-03-01 16:00:00 +0800" in archive.read("WATERMARK.txt").decode()
 
 
+def test_before_anything_was_stored_nothing_is_missing(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFTGUARD_DATA_DIR", str(data_dir))
+    runner = CliRunner()
+    done = runner.invoke(app, ["evidence", "verify"])
+    assert done.exit_code == 0, done.output
+    assert "nothing has been stored yet" in done.output
+    assert not data_dir.exists(), "looking makes nothing"
+    noted_earlier = runner.invoke(app, ["evidence", "verify", "--head", "3f" * 32])
+    assert noted_earlier.exit_code == 1, "there was a store once"
+    (data_dir / "evidence").mkdir(parents=True)
+    (data_dir / "evidence" / "a.mp4").write_bytes(b"x")
+    left_over = runner.invoke(app, ["evidence", "verify"])
+    assert left_over.exit_code == 1
+    assert "no store that speaks of them" in left_over.output
+
+
 def test_the_commands(
     data_dir: Path,
     store: Store,

@@ -183,6 +183,17 @@ def test_one_vehicle_one_event_when_it_is_lost_from_sight() -> None:
     ]
 
 
+def test_a_pre_hold_under_way_when_the_event_would_end_may_still_be_its_vehicle() -> None:
+    back = play({5.0: BIKE, 8.0: EMPTY, 17.5: DOUBT, 18.2: BIKE, 20.0: EMPTY}, 40.0)  # 10 s are over at 17.95
+    assert [type(s) for s in back.signals].count(EventStarted) == 1
+    not_it = play({5.0: BIKE, 8.0: EMPTY, 17.5: DOUBT, 19.0: EMPTY}, 40.0)
+    assert not_it.lines[-3:] == [
+        "18.50 false pre-hold 1.00",
+        "18.50 IDLE not_confirmed",
+        "18.55 left held 6.00 in 2, last seen 7.95",
+    ]
+
+
 def test_a_vehicle_after_rejoin_s_is_a_new_event() -> None:
     played = play({5.0: BIKE, 8.0: EMPTY, 18.5: BIKE, 20.0: EMPTY}, 40.0)
     assert sum(isinstance(s, EventStarted) for s in played.signals) == 2

@@ -89,6 +89,19 @@ def test_an_event_lives_through_its_stages(store: Store) -> None:
     assert (done.model_sha256, done.simulated) == ("0" * 64, True)
 
 
+def test_whether_a_store_has_been_made_is_told_without_making_one(tmp_path: Path) -> None:
+    path = tmp_path / "not there yet" / "liftguard.db"
+    store = Store(path)
+    assert not store.made()
+    assert not path.parent.exists()
+    path.parent.mkdir()
+    path.touch()  # as a guard leaves it that was killed between making the file and its tables
+    assert not store.made()
+    store.migrate()
+    assert store.made()
+    store.close()
+
+
 def test_starting_the_same_event_twice_stores_one(store: Store) -> None:
     new = make_event()
     store.start_event(new)
