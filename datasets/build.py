@@ -24,6 +24,7 @@ from datasets.boxes import Sample, read_yolo, yolo_text
 from datasets.ceiling import scene
 from datasets.composite import OUT_PX, Rng, distant, fit, place, quarter_turned, view
 from datasets.faults import recorded
+from datasets.landing import landings
 from datasets.pieces import chosen, from_frames
 from datasets.pieces import rendered as rendered_pieces
 from datasets.shapes import Cutout
@@ -203,6 +204,7 @@ def build(
     seed: int,
     rendered: Path | None = None,
     pieces: Path | None = None,
+    landing: Path | None = None,
 ) -> dict[str, object]:
     """Write the sets under ``out`` and return the manifest.
 
@@ -236,12 +238,17 @@ def build(
         "rights": "made of the sets above and of renders; train only",
         **_write_all(out, scenes),
     }
-    composites = _composites(frames, rooms, list(cutouts(data)), rng)
+    sideways = list(cutouts(data))
+    composites = _composites(frames, rooms, sideways, rng)
     sets["composites"] = {"rights": "made of the sets above; train only", **_write_all(out, composites)}
     if rendered is not None:
         # One view each: camera faults and small turns come on top.
         counts_r = _write_all(out, (view(s, rng, s.name, 12.0, E_BIKE) for s in drawn))
         sets["rendered"] = {"rights": "rendered by datasets/render, see its licences", **counts_r}
+    if landing is not None:
+        own = np.random.default_rng((seed, len(sets)))  # does not change what is drawn above
+        counts_l = _write_all(out, landings(list(read_rendered(landing)), sideways, own))
+        sets["landing"] = {"rights": "rendered, with cut-outs of the sets above; train only", **counts_l}
     manifest: dict[str, object] = {
         "seed": seed,
         "longest_side_px": OUT_PX,
@@ -268,9 +275,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rendered", type=Path, help="rendered pictures in YOLO form to mix in")
     parser.add_argument("--pieces", type=Path, help="RGBA renders of datasets/render/cutouts.py to lay in")
+    parser.add_argument("--landing", type=Path, help="renders of training_stills.py --landing to mix in")
     args = parser.parse_args()
     teacher = load_teacher(args.teacher)
-    manifest = build(args.out, args.data, teacher, args.seed, args.rendered, args.pieces)
+    manifest = build(args.out, args.data, teacher, args.seed, args.rendered, args.pieces, args.landing)
     print(json.dumps(manifest, indent=2))
 
 

@@ -4,6 +4,7 @@ Random cars, lights, corner cameras and one to three vehicles, partly hidden and
 and wheelchairs most often because real pictures of those in elevators are missing. Meshes of unknown licence
 are used here too, so **the pictures are for training only and are never shipped**. Labels are YOLO text from
 the renderer's object masks; a wheelchair's box includes its sitter, who gets no box of their own.
+With ``--landing`` the vehicles come towards the open door instead (`landing.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file: f
 from datasets.render.blender import RenderSetupError, reset_scene, set_up_cycles
 from datasets.render.camera_view import View
 from datasets.render.cast import CLASS_IDS, Cast, Item
+from datasets.render.landing import LandingCast, camera_to_the_door
 from datasets.render.look import random_cabin, random_camera, replace_cabin, worn_by_a_camera
 from datasets.render.video import enlarge
 
@@ -69,6 +71,10 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--samples", type=int, default=4, help="light paths per pixel (default 4)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--landing", action="store_true", help="vehicles before the open door")
+    parser.add_argument(
+        "--held-out", action="store_true", help="with --landing: the e-bike kept for checks, to measure on"
+    )
     args = parser.parse_args()
     images, labels = args.out / "images", args.out / "labels"
     for folder in (images, labels):
@@ -77,19 +83,20 @@ def main() -> int:
         scene = reset_scene()
         set_up_cycles(scene, RENDER_WH, args.samples)
         scene.cycles.diffuse_bounces = 1
-        cast = Cast(args.models)
+        cast = LandingCast(args.models, held_out=args.held_out) if args.landing else Cast(args.models)
     except (RenderSetupError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     view = View(scene, args.out / "work")
     for number in range(args.count):
-        name = f"render_{args.seed:02d}_{number:04d}"
+        name = f"{'landing' if args.landing else 'render'}_{args.seed:02d}_{number:04d}"
         if (labels / f"{name}.txt").is_file():
             continue
         rng = np.random.default_rng((args.seed, number))
         look = random_cabin(rng)
-        replace_cabin(scene, look, door=float(rng.choice([0.0, 1.0, rng.uniform(0.2, 1.0)])))
-        random_camera(scene, look, rng)
+        ajar = float(rng.uniform(0.3 if args.landing else 0.2, 1.0))
+        replace_cabin(scene, look, door=float(rng.choice([1.0 if args.landing else 0.0, 1.0, ajar])))
+        (camera_to_the_door if args.landing else random_camera)(scene, look, rng)
         items = cast.arrange(rng, look)
         picture, mask = view.render()
         found = [label for label in (label_of(item, mask, view) for item in items) if label is not None]
