@@ -88,9 +88,12 @@ def share_cores(settings: Settings, cameras: int | None = None) -> Settings:
     return settings.model_copy(update={"detector": chosen.model_copy(update={"threads": threads})})
 
 
-def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: OnnxDetector) -> Perceiver:
-    """Gate, tracks and presence of one camera."""
+def build_perceiver(
+    settings: Settings, elevator: ElevatorSettings, detector: OnnxDetector, gate: MotionGate | None = None
+) -> Perceiver:
+    """Gate, tracks and presence of one camera. Args: gate: another than the settings' own."""
     zones = tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones)
+    own = MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate()
     return Perceiver(
         detector,
         zones=zones,
@@ -102,7 +105,7 @@ def build_perceiver(settings: Settings, elevator: ElevatorSettings, detector: On
         ),
         operating_conf=detector.operating_conf,
         votes=votes_for(detector),
-        gate=MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate(),
+        gate=gate or own,
     )
 
 

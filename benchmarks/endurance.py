@@ -83,10 +83,7 @@ def main() -> None:
     }
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.plot([frames / FPS / 3600 for frames, _ in readings], [mib for _, mib in readings])
-        axes.set(xlabel="simulated hours at 10 frames/s", ylabel="resident memory, MiB", ylim=(0, None))
-        axes.set_title(f"{memory['frames']} frames, {figures['detector']} detector")
+        draw_memory(figure, readings, f"{figures['detector']} detector")
 
     emit("endurance", figures, options, targets=TARGETS, draw=draw)
 
@@ -133,22 +130,37 @@ def play(
             if time.monotonic() - begun_s > minutes * 60:
                 break
     recorder.stop(MAX_WAITING_S)
-    took_s = time.monotonic() - begun_s
-    after = [one for one in readings if one[0] >= played * WARM_UP_SHARE]
-    return {
-        "frames": played,
-        "simulated_hours": round(played / FPS / 3600, 2),
+    figures = memory_figures(readings, time.monotonic() - begun_s)
+    return figures | {
         "inferred": inferred,
         "events": events,
         "writes": written,
         "writes_lost": recorder.lost,
+    }, readings
+
+
+def memory_figures(readings: list[tuple[int, float]], took_s: float) -> dict[str, Any]:
+    """What (frames played, MiB) come to. Args: took_s: how long playing took."""
+    played = readings[-1][0]
+    after = [one for one in readings if one[0] >= played * WARM_UP_SHARE]
+    return {
+        "frames": played,
+        "simulated_hours": round(played / FPS / 3600, 2),
         "frames_per_s": round(played / max(took_s, 1e-9), 1),
         "first_mib": round(readings[0][1], 1),
         "warm_mib": round(after[0][1], 1),
         "last_mib": round(after[-1][1], 1),
         "most_mib": round(max(mib for _, mib in readings), 1),
         "slope_mib_per_h": slope(after),
-    }, readings
+    }
+
+
+def draw_memory(figure: Figure, readings: list[tuple[int, float]], title: str) -> None:
+    """Resident memory over simulated hours."""
+    axes = figure.subplots()
+    axes.plot([frames / FPS / 3600 for frames, _ in readings], [mib for _, mib in readings])
+    axes.set(xlabel="simulated hours at 10 frames/s", ylabel="resident memory, MiB", ylim=(0, None))
+    axes.set_title(f"{readings[-1][0]} frames, {title}")
 
 
 def noisy(image: Image, count: int) -> Iterator[Image]:

@@ -1,48 +1,63 @@
 """False holds per elevator-day: a synthetic day without an e-bike through the whole pipeline.
 
-Entries of people, carts and suitcases, strollers, wheelchairs and bicycles (`benchmarks.day_entries`) are
-replayed through gate, detector, tracks, presence and hold on a simulated clock, as `liftguard replay` does.
+Entries of people, carts and suitcases, strollers, wheelchairs and bicycles (`benchmarks.day_entries`) go
+through gate, detector, tracks, presence and hold on a simulated clock (`benchmarks.day_car`).
 Counted are entries with a false pre-hold (the door was held for a moment, then let go) and with a false
 confirmed hold, with 95 % intervals, scaled to a day of 2,000 entries. A control of e-bikes, not part of the
 day, shows that the same replay does hold when it should.
 
-Each entry's outcome is kept in OUT/false_holds/, so a run that was cut short goes on where it ended; the
-figures always say of how many entries they are. Pictures of the false ones lie there too: real people, so
-never commit them.
+Each entry's outcome is kept in OUT/false_holds/ by model, seed and rules, so a run that was cut short goes on
+where it ended; the figures always say of how many entries they are. What the detector said is kept too: after
+a change to tracks, presence or hold the same day is judged again in minutes. Pictures of the false ones lie
+there: real people, so never commit them.
 
-    python -m benchmarks.false_holds [--entries N] [--seed N] [--minutes M] [--control N]
+With --frames the car also rests, empty and still, between bursts of entries until so many frames are played,
+in one go from the beginning, with event book, recorder and store: that is the day and the endurance run in
+one, and a second JSON line tells what resident memory did (as `benchmarks.endurance`).
+
+    python -m benchmarks.false_holds [--entries N] [--seed N] [--minutes M] [--control N] [--frames 300000]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+import os
+import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from api.load import load_settings
 from api.main import build_detector, build_perceiver, build_rules
-from api.replay import Replay
+from api.reload import votes_for
 from api.settings import Settings
-from benchmarks.day_entries import SHARES, Entry, entry
+from benchmarks.day_car import Car
+from benchmarks.day_entries import SHARES, Entry, entry, kind_of
 from benchmarks.day_pieces import Material, gather
+from benchmarks.day_recorded import Recorded, Recording, Recordings, rules_version
+from benchmarks.endurance import EMPTIES, EVERY, draw_memory, memory_figures, noisy, resident_mib
+from benchmarks.endurance import TARGETS as MEMORY_TARGETS
 from benchmarks.report import Target, emit, parser, run
+from hardware.hold import Phase
 from models.detector import OnnxDetector
 from models.evaluate import Rate
-from vision.perceive import Perceiver
 from vision.types import E_BIKE, Image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DAY: Final = 2000  # entries of a busy elevator in a day
+DAY_NAME: Final = "day"
+CONTROL: Final = "e_bike"
+BURST: Final = 10  # entries one after another, then a rest
+MOST_FRAMES: Final = 1500  # of one entry: a hold ends after 120 s at most
 TARGETS: Final = (
     Target("false_confirmed.per_day", "a day of 2,000 entries", most=0),
     Target("control.pre_held.share", "e-bikes that the same replay holds", least=0.5),
@@ -57,14 +72,25 @@ def main() -> None:
     made.add_argument("--pieces", type=Path, help="cut-outs chosen by eye (default: OUT/day_pieces)")
     made.add_argument("--seed", type=int, default=1, help="which day (default: 1)")
     made.add_argument("--minutes", type=float, default=math.inf, help="stop then; figures of what was played")
+    made.add_argument("--frames", type=int, default=0, help="with rests, so many frames in all (endurance)")
+    made.add_argument("--threads", type=int, help="of one inference (default: as in the settings)")
     options = made.parse_args()
-    settings = load_settings()
-    material = gather(settings.data, options.pieces or options.out / "day_pieces")
-    detector = build_detector(settings)
-    player = Player(settings, detector, material, options.seed, options.out / "false_holds")
-    until_s = time.monotonic() + options.minutes * 60
-    control = player.play(range(options.control), until_s, "e_bike")
-    found = player.play(range(options.entries), until_s)
+    with tempfile.TemporaryDirectory() as folder:
+        own: dict[str, Any] = {"data_dir": str(Path(folder) / "var")}
+        if options.threads:
+            own["detector.threads"] = options.threads
+        settings = load_settings(overrides=own)
+        settings.data_dir.mkdir(parents=True)
+        material = gather(settings.data, options.pieces or options.out / "day_pieces")
+        detector = build_detector(settings)
+        player = Player(settings, detector, material, options, options.out / "false_holds")
+        begun_s = time.monotonic()
+        try:
+            player.play(options.entries, options.control)
+        finally:
+            player.car.close()
+        took_s = time.monotonic() - begun_s
+    found, control = player.outcomes(DAY_NAME, options.entries), player.outcomes(CONTROL, options.control)
     figures: dict[str, Any] = {
         "entries": len(found),
         "entries_wanted": options.entries,
@@ -90,6 +116,7 @@ def main() -> None:
         },
         "model": detector.name,
         "model_sha256": detector.sha256,
+        "rules": rules_version(build_rules(settings.elevators[0])),
     }
 
     def draw(figure: Figure) -> None:
@@ -106,64 +133,169 @@ def main() -> None:
         axes.legend()
 
     emit("false_holds", figures, options, targets=TARGETS, draw=draw)
+    if options.frames:
+        options.compare = None  # was of the day
+        memory = memory_figures(player.readings, took_s) | {
+            "inferred": player.car.inferred,
+            "events": player.car.events,
+            "writes_lost": player.car.writes_lost,
+        }
+        told = {
+            "detector": "real",
+            "what": "the day of false_holds with its rests",
+            "frames_wanted": options.frames,
+            "memory": memory,
+            "load_average": round(os.getloadavg()[0], 1),
+            "model": detector.name,
+            "model_sha256": detector.sha256,
+        }
+        emit(
+            "endurance",
+            told,
+            options,
+            targets=MEMORY_TARGETS,
+            draw=lambda figure: draw_memory(figure, player.readings, "the whole day, real detector"),
+        )
     sheet = player.sheet()
     if sheet:
         Console(stderr=True).print(f"Pictures of the false ones: {sheet}")
 
 
 class Player:
-    """Plays entries and remembers what came of each."""
+    """Plays entries and remembers what came of each.
+
+    Args: folder: of this benchmark. ``frames``: of the whole day with the rests in between; 0: no rests.
+    """
 
     def __init__(
-        self, settings: Settings, detector: OnnxDetector, material: Material, seed: int, folder: Path
+        self,
+        settings: Settings,
+        detector: OnnxDetector,
+        material: Material,
+        options: argparse.Namespace,
+        folder: Path,
     ) -> None:
+        self._settings = settings
         self._detector = detector
         self._material = material
-        self._seed = seed
-        self._rules = build_rules(settings.elevators[0])
-        self._perceiver: Perceiver = build_perceiver(settings, settings.elevators[0], detector)
-        self._folder = folder / f"{detector.sha256[:8]}-{seed}"
+        self._seed: int = options.seed
+        self._frames: int = options.frames
+        self._until_s = time.monotonic() + options.minutes * 60
+        made = folder / f"{detector.sha256[:8]}-{options.seed}"
+        self._folder = made / rules_version(build_rules(settings.elevators[0]))
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._kept = {kind: Recordings(made / f"{kind}-seen.jsonl") for kind in (DAY_NAME, CONTROL)}
+        self._judged_again = 0
+        self._still: Image | None = None  # the car of the latest composite, empty
+        self.car = Car.of(settings, detector, store=bool(self._frames))
+        self.readings: list[tuple[int, float]] = [(0, resident_mib())]
 
-    def play(self, numbers: Iterable[int], until_s: float, kind: str | None = None) -> list[dict[str, Any]]:
-        """Play these entries, but those that were played before, until the time is up."""
-        journal = self._folder / f"{kind or 'day'}.jsonl"
+    def play(self, entries: int, control: int) -> None:
+        """Play the day and a control of e-bikes among it, but what was played before, until the time is up.
+
+        With rests the whole day is played from its beginning: memory is that of one run.
+        """
+        bursts = max(math.ceil(entries / BURST), 1)
+        left = [(DAY_NAME, n) for n in range(entries)]
+        every = max(bursts // max(control, 1), 1)
+        todo: list[list[tuple[str, int]]] = []
+        for burst in range(bursts):
+            todo.append(left[burst * BURST : (burst + 1) * BURST])
+            if burst % every == 0 and burst // every < control:
+                todo[-1].append((CONTROL, burst // every))
+        todo[-1] += [(CONTROL, n) for n in range(math.ceil(bursts / every), control)]
+        known = {name: set(self._known(name)) for name in (DAY_NAME, CONTROL)}
+        bar = Progress(console=Console(stderr=True), transient=True)
+        with bar:
+            for number, burst_of in enumerate(bar.track(todo, description="bursts of entries")):
+                for name, one in burst_of:
+                    if time.monotonic() > self._until_s:
+                        return
+                    if not self._frames and one in known[name]:
+                        continue
+                    outcome = self._one(name, one)
+                    if one not in known[name]:
+                        with (self._folder / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+                            file.write(json.dumps(outcome) + "\n")
+                self._rest(self._frames * (number + 1) // bursts)
+
+    def outcomes(self, name: str, wanted: int) -> list[dict[str, Any]]:
+        """What was played of the first so many."""
+        known = self._known(name)
+        return [known[n] for n in range(wanted) if n in known]
+
+    def _known(self, name: str) -> dict[int, dict[str, Any]]:
+        journal = self._folder / f"{name}.jsonl"
         lines = journal.read_text("utf-8").splitlines() if journal.exists() else []
-        known = {one["number"]: one for one in map(json.loads, lines)}
-        wanted = list(numbers)
-        with journal.open("a", encoding="utf-8") as file:
-            todo = [n for n in wanted if n not in known]
-            for number in track(todo, kind or "the day", console=Console(stderr=True), transient=True):
-                if time.monotonic() > until_s:
-                    break
-                outcome = self._one(entry(self._material, number, self._seed, kind=kind))
-                known[number] = outcome
-                file.write(json.dumps(outcome) + "\n")
-                file.flush()
-        return [known[n] for n in wanted if n in known]
+        return {one["number"]: one for one in map(json.loads, lines)}
 
-    def _one(self, played: Entry) -> dict[str, Any]:
-        phases: dict[str, int] = {}  # phase -> frame in which it first began
-
-        def hear(line: dict[str, Any]) -> None:
-            if line["type"] == "phase":
-                phases.setdefault(line["after"], line["frame"])
-
-        self._perceiver.reset()
-        summary = Replay(self._perceiver, self._rules, hear).run(played.frames)
-        worst = "HOLDING" if "HOLDING" in phases else "SUSPECT" if "SUSPECT" in phases else ""
-        if worst and played.kind != "e_bike":
-            name = f"{worst.lower()}-{played.number:05d}-{played.kind}.jpg"
-            cv2.imwrite(str(self._folder / name), self._shown(played.frames[phases[worst]].image))
+    def _one(self, name: str, number: int) -> dict[str, Any]:
+        again = not self._frames and number in self._kept[name]
+        recording = self._kept[name].get(number) if again else None
+        kind = CONTROL if name == CONTROL else kind_of(number, self._seed)
+        played: Entry | None = None
+        if recording is not None:
+            recorded = Recorded(recording)
+            car = self._judging(recorded)
+            image = np.zeros((recording.size_wh[1], recording.size_wh[0], 3), np.uint8)
+            images = [image] * len(recording.seen)
+        else:
+            played = self._entry(name, number)
+            car = self.car
+            images = [frame.image for frame in played.frames]
+        car.arrive()
+        begun = car.frames
+        shown = [car.show(image) for image in images]
+        while not car.idle and car.frames - begun < MOST_FRAMES:  # until the door is let go
+            shown.append(car.show(images[-1]))
+        if recording is None:
+            self._read()
+            if number not in self._kept[name]:
+                self._kept[name].put(number, Recording.of(shown))
+            if played is not None and played.origin == "composite":
+                self._still = images[-1]
+        phases: dict[Phase, int] = {}  # the frame after which each first began
+        for heard in car.heard:
+            phases.setdefault(heard.phase, heard.frame)
+        worst = next((phase for phase in (Phase.HOLDING, Phase.SUSPECT) if phase in phases), None)
+        picture = None if worst is None else f"{worst.value.lower()}-{number:05d}-{kind}.jpg"
+        if worst is not None and name == DAY_NAME and picture and not (self._folder / picture).exists():
+            frames = (played or self._entry(name, number)).frames
+            at = min(phases[worst] - begun, len(frames) - 1)
+            cv2.imwrite(str(self._folder / picture), self._shown(frames[at].image))
         return {
-            "number": played.number,
-            "kind": played.kind,
-            "origin": played.origin,
-            "pre_held": bool(worst),
-            "held": worst == "HOLDING",
-            "frames": summary.frames,
-            "inferred": summary.inferred,
+            "number": number,
+            "kind": kind,
+            "origin": played.origin if played else "recorded",
+            "pre_held": worst is not None,
+            "held": worst is Phase.HOLDING,
+            "frames": len(shown),
+            "inferred": sum(one.detections is not None for one in shown),
         }
+
+    def _entry(self, name: str, number: int) -> Entry:
+        return entry(self._material, number, self._seed, kind=CONTROL if name == CONTROL else None)
+
+    def _judging(self, recorded: Recorded) -> Car:
+        """A car in which the detector says again what it said."""
+        found = self._detector
+        perceiver = build_perceiver(self._settings, self._settings.elevators[0], found, recorded.gate)
+        perceiver.renew(recorded, operating_conf=found.operating_conf, votes=votes_for(found))
+        return Car(self._settings, perceiver, store=False)
+
+    def _rest(self, until: int) -> None:
+        """An empty, still car until so many frames of the day were shown."""
+        if self._still is None or self.car.frames >= until:
+            return
+        self.car.arrive()
+        empties = list(noisy(self._still, EMPTIES))
+        while self.car.frames < until:
+            self.car.show(empties[self.car.frames % EMPTIES])
+            self._read()
+
+    def _read(self) -> None:
+        if self.car.frames - self.readings[-1][0] >= EVERY:
+            self.readings.append((self.car.frames, resident_mib()))
 
     def _shown(self, image: Image) -> Image:
         """The picture with what the detector took for an e-bike."""
