@@ -28,7 +28,7 @@ from vision.errors import RelayError
 from vision.perceive import Perceiver
 from vision.sources import redact
 from vision.tamper import TamperWatch
-from vision.turns import Turns
+from vision.turns import Turns, look_in_turn
 from vision.types import CLASS_NAMES, Frame, FrameSource, Observation
 from vision.vote import probability
 
@@ -289,11 +289,9 @@ class Elevator:
         frame = self.parts.source.read(wait_s)
         if frame is None:
             return False
-        with self.parts.turns.taken() as waited:
-            if waited:
-                frame = self.parts.source.read(0) or frame  # what came while others had their turn
-            waited_s = self._times.clock() - frame.t_s
-            seen = self.parts.perceiver.look(frame)
+        seen = look_in_turn(self.parts.source, self.parts.perceiver, self.parts.turns, frame)
+        frame = seen.frame
+        waited_s = max(0.0, self._times.clock() - frame.t_s - seen.stage_s["total"])
         tamper = self.parts.tamper
         if tamper is None or tamper.trouble is None or not tamper.trouble.blinds:
             self.parts.slot.put(seen.presence)  # else it goes stale, and the door is let go

@@ -125,6 +125,7 @@ def build_source(elevator: ElevatorSettings, on_packet: OnPacket | None = None) 
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
         folder_fps=camera.folder_fps,
+        may_skip=camera.skip_frames == "auto",
         on_packet=None if masked else on_packet,
     )
     return MaskedSource(source, camera.masks) if masked else source

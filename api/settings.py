@@ -40,6 +40,11 @@ class CameraSettings(_Table):
     stall_timeout_s: float = Field(
         5.0, ge=0.5, le=60, description="No frame for this many seconds: reconnect"
     )
+    skip_frames: Literal["auto", "never"] = Field(
+        "auto",
+        description="auto: while the box cannot keep up, pictures that no other is built on (B-frames, upper "
+        "SVC layers) are not decoded; never: all are",
+    )
     loop: bool | None = Field(
         None, description="Play a file or folder again and again. None: only the bundled sample"
     )

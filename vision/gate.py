@@ -207,11 +207,24 @@ class MotionGate:
         self.params = params or GateParams()
         self._counts = mask(self.params.thumb_wh, zones)
         self._state: GateState | None = None
+        self._peeked: tuple[Image, Thumb] | None = None  # so that `open` need not make it again
+
+    def peek(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:
+        """What `open` would say; only the thumbnail is remembered."""
+        thumb = thumbnail(image, self.params.thumb_wh)
+        self._peeked = (image, thumb)
+        return self._decide(thumb, t_s, blocked_present)[1]
 
     def open(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:
         """Whether to infer this frame; see `decide`."""
-        thumb = thumbnail(image, self.params.thumb_wh)
-        self._state, decision = decide(
+        peeked, self._peeked = self._peeked, None
+        known = peeked is not None and peeked[0] is image
+        thumb = peeked[1] if known and peeked else thumbnail(image, self.params.thumb_wh)
+        self._state, decision = self._decide(thumb, t_s, blocked_present)
+        return decision
+
+    def _decide(self, thumb: Thumb, t_s: float, blocked_present: bool) -> tuple[GateState, GateDecision]:
+        return decide(
             self._state,
             thumb,
             t_s,
@@ -219,7 +232,6 @@ class MotionGate:
             params=self.params,
             counts=self._counts,
         )
-        return decision
 
     def reset(self) -> None:
         """Forget everything: the next frame is a first frame."""
@@ -228,6 +240,10 @@ class MotionGate:
 
 class OpenGate(MotionGate):
     """A gate that never closes, for those who would rather pay each inference (``vision.motion_gate``)."""
+
+    def peek(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:
+        """Always open."""
+        return self.open(image, t_s, blocked_present)
 
     def open(self, image: Image, t_s: float, blocked_present: bool) -> GateDecision:  # noqa: ARG002
         """Always open."""

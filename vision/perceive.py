@@ -86,6 +86,21 @@ class Perceiver:
         """
         self._eyes = self._eyes_of(detector, operating_conf, votes)
 
+    def urgency(self, frame: Frame) -> int | None:
+        """How much it presses to look at this frame: 0 a vehicle is there or may be, 1 something moves or
+        nothing is known, 2 it is to be on the safe side. None: the gate will save the inference. Costs about
+        what the gate costs, and saves `look` most of that.
+        """
+        if self._blocked_present():
+            return 0
+        size_wh = (frame.image.shape[1], frame.image.shape[0])
+        if not self._follows(frame.t_s, size_wh) or self._eyes is not self._looked_with:
+            return 1
+        decision = self._gate.peek(frame.image, frame.t_s, False)
+        if not decision.open:
+            return None
+        return 1 if decision.reason in {"first", "motion"} else 2
+
     def look(self, frame: Frame) -> Observation:
         """What this frame shows.
 

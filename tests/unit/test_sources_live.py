@@ -29,6 +29,7 @@ def picture(number: int) -> av.VideoFrame:
 class ScriptedConnection:
     def __init__(self, script: Script) -> None:
         self.damaged = 0
+        self.hurry = False
         self.closed = threading.Event()
         self._script = script
 

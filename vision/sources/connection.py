@@ -102,6 +102,8 @@ class Connection:
                 raise SourceError(f"it does not answer as a camera would (waited {waited_s:.1f} s)") from exc
             raise
         self.damaged = 0  # packets and pictures skipped because they could not be decoded
+        self.hurry = False  # leave out pictures that no other is built on, see `vision.sources.haste`
+        self._hurries = False
         if not self._container.streams.video:
             self._container.close()
             raise SourceError("there is no video in it")
@@ -146,6 +148,9 @@ class Connection:
                 yield from self._decode(packet)
 
     def _decode(self, packet: av.Packet[av.video.stream.VideoStream]) -> Iterator[av.VideoFrame | None]:
+        if self.hurry is not self._hurries:
+            self._hurries = self.hurry
+            self._stream.codec_context.skip_frame = "NONREF" if self.hurry else "DEFAULT"
         try:
             frames = packet.decode()
         except EOFError:

@@ -22,6 +22,7 @@ import av
 from vision.sources.address import redact, scrub
 from vision.sources.backoff import Backoff
 from vision.sources.connection import describe
+from vision.sources.haste import Haste
 from vision.sources.packets import OnPacket
 from vision.sources.threaded import ThreadedSource
 from vision.types import Clock
@@ -38,6 +39,7 @@ class LiveConnection(Protocol):
     """What a reader needs of an open connection; see `vision.sources.connection.Connection`."""
 
     damaged: int
+    hurry: bool
 
     def pictures(
         self, on_packet: OnPacket | None = None, clock: Clock | None = None
@@ -74,6 +76,7 @@ class LiveSource(ThreadedSource):
         connect: opens one connection, blocking for about ``2 * open_timeout_s`` at most if it can help it.
         stall_timeout_s: without a frame for this long the connection counts as stalled and is replaced.
         on_packet: gets every encoded packet, see `vision.sources.packets`.
+        may_skip: leave out pictures that no other is built on while it cannot keep up (`haste`).
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class LiveSource(ThreadedSource):
         backoff: Backoff,
         rng: Random,
         on_packet: OnPacket | None,
+        may_skip: bool = True,
     ) -> None:
         super().__init__(redact(address), clock, f"Connecting to {redact(address)}.")
         self._address = address
@@ -96,6 +100,7 @@ class LiveSource(ThreadedSource):
         self._backoff = backoff
         self._rng = rng
         self._on_packet = on_packet
+        self._may_skip = may_skip
         self._link: _Link | None = None
         self._hung: list[threading.Thread] = []
         self._gone_s: float | None = None  # since when there has been no picture; None: live, or never asked
@@ -201,6 +206,7 @@ class LiveSource(ThreadedSource):
 
     def _read_until_it_ends(self, link: _Link) -> str:
         connection = self._connect()
+        haste = Haste()
         try:
             with self._changed:
                 link.opened_s = link.progress_s = self._clock()
@@ -209,7 +215,10 @@ class LiveSource(ThreadedSource):
                 if self._closed or self._link is not link:
                     return "it was let go"
                 if picture is not None:
+                    unread = not self._outlet.taken()
                     self._accept(link, picture, connection.damaged)
+                    if self._may_skip:
+                        connection.hurry = haste.note(self._clock(), picture.time, unread)
                 else:
                     self._note_packet(link)
             return "it ended the stream"

@@ -29,6 +29,7 @@ def open_source(
     stall_timeout_s: float = 5.0,
     folder_fps: float = DEFAULT_FOLDER_FPS,
     on_packet: OnPacket | None = None,
+    may_skip: bool = True,
     rng: Random | None = None,
     backoff: Backoff | None = None,
 ) -> FrameSource:
@@ -45,6 +46,7 @@ def open_source(
         stall_timeout_s: how long an open connection may give no picture before it is replaced.
         folder_fps: images per second for a folder.
         on_packet: gets every encoded packet of a stream, device or video file, see `vision.sources.packets`.
+        may_skip: a camera may leave out pictures that no other is built on while the box cannot keep up.
         rng, backoff: how long to wait between attempts to connect.
     Returns: a source that is already at work. A camera that cannot be reached, or a USB camera that is not
         plugged in, is no error here: the source says so in `status` and keeps trying.
@@ -69,6 +71,7 @@ def open_source(
         backoff=backoff or Backoff(),
         rng=rng or Random(),  # noqa: S311 - spreads retries, guards nothing
         on_packet=on_packet,
+        may_skip=may_skip,
     )
 
 
