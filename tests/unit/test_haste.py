@@ -79,7 +79,7 @@ def decoded(path: Path, *, hurry: bool) -> dict[float, Image]:
     with Connection(str(path), {}) as connection:  # one decoder thread, as of a camera
         connection.hurry = hurry
         return {
-            picture.time or 0.0: picture.to_ndarray(format="gray")
+            picture.time or 0.0: np.asarray(picture.to_ndarray(format="gray"), np.uint8)
             for picture in connection.pictures()
             if picture is not None
         }
