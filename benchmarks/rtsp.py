@@ -48,17 +48,25 @@ def number_of(image: Image) -> int:
     return int(sum(1 << i for i, bit in enumerate(bits) if bit))
 
 
-def encode(path: Path, images: Iterable[Image], fps: int, size_wh: tuple[int, int] | None = None) -> int:
+def encode(
+    path: Path,
+    images: Iterable[Image],
+    fps: int,
+    size_wh: tuple[int, int] | None = None,
+    b_frames: int = 0,
+) -> int:
     """Write numbered pictures as H.264, a key frame a second. Returns: how many.
 
-    Args: size_wh: to scale to, before the number is written; None: as they are.
+    Args: size_wh: to scale to, before the number is written; None: as they are. b_frames: between two
+        others, none of which anything refers to.
     """
     count = 0
     with av.open(str(path), "w") as container:
         stream = cast("Any", container.add_stream("libx264", rate=fps))
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, fps)
-        stream.options = {"preset": "veryfast", "crf": "23", "g": str(fps), "bf": "0"}
+        stream.options = {"preset": "veryfast", "crf": "23", "g": str(fps), "bf": str(b_frames)}
+        stream.options |= {"x264-params": "b-adapt=0:b-pyramid=none"} if b_frames else {}
         for image in images:
             scaled = image if size_wh is None else np.asarray(cv2.resize(image, size_wh), np.uint8)
             if count == 0:

@@ -4,19 +4,23 @@ For each number of cameras: frames looked at per second and camera; milliseconds
 the same for every picture that came, where one that was replaced by a newer one waits for the look at that
 (what a pre-hold waits for); how even the cameras were served; and how many cores decoding alone takes.
 Every camera has its own decoder, pipeline and thread and they take turns, as in guard. All play the same
-clip at the same time, so whatever happens, happens in all of them at once: no real house is as hard.
+clip at the same time, so whatever happens, happens in all of them at once: no real house is as hard. With
+--busy N only so many do, and the others show an empty, still car with camera noise; the figures are then of
+the busy ones.
 
-    python -m benchmarks.throughput [--cameras 1 2 …] [--seconds S] [--threads N] [--no-gate] [--no-turns]
+    python -m benchmarks.throughput [--cameras 1 2 …] [--busy N] [--seconds S] [--size 640 360] [--b-frames N]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,13 +30,14 @@ from rich.console import Console
 
 from api.load import load_settings
 from api.main import build_detector, share_cores
+from benchmarks.endurance import noisy
 from benchmarks.report import Target, emit, parser, run, spread
-from benchmarks.rtsp import RtspServer, encode, need_server
+from benchmarks.rtsp import RtspServer, encode, need_server, number_of
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.sources import iter_frames, open_source
-from vision.turns import Turns, places_for
-from vision.types import Frame, FrameSource, Image
+from vision.turns import Turns, look_in_turn, places_for
+from vision.types import FrameSource, Image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +46,7 @@ FPS: Final = 10
 SIZE_WH: Final = (1920, 1080)
 CLIP_S: Final = 60  # the sample clip once, and a little more
 DECODE_S: Final = 4.0  # of nothing but decoding, before anything is looked at
+STILLS: Final = 16  # noisy pictures of the empty car, in turn
 SETTLE_S: Final = 2.0  # after the last camera has given a picture
 TARGETS: Final = (
     Target("cameras.8.every_picture_ms.p95", "decoder to presence with 8 cameras", most=300.0),
@@ -51,10 +57,10 @@ TARGETS: Final = (
 class Camera:
     """One camera's thread: newest frame, look, note."""
 
-    def __init__(self, url: str, perceiver: Perceiver, turns: Turns | None) -> None:
-        self.source: FrameSource = open_source(url)
+    def __init__(self, url: str, perceiver: Perceiver, turns: Turns | None, *, may_skip: bool) -> None:
+        self.source: FrameSource = open_source(url, may_skip=may_skip)
         self._perceiver = perceiver
-        self._turns = turns or Turns(1)
+        self._turns = turns
         self._stop = threading.Event()
         self.may_look = threading.Event()
         self.to_presence_s: list[float] = []
@@ -72,55 +78,57 @@ class Camera:
         self.source.close()
 
     def _loop(self) -> None:
-        before: Frame | None = None
+        before: int | None = None  # number of the picture looked at last
         while not self._stop.is_set():
             if self.started.is_set() and not self.may_look.wait(0.1):
                 continue  # only decoding is measured
             frame = self.source.read(0.5)
             if frame is None:
                 continue
-            with self._turns.taken() as waited:
-                if waited:
-                    frame = self.source.read(0) or frame
+            if self._turns is None:
                 self._perceiver.look(frame)
+            else:
+                frame = look_in_turn(self.source, self._perceiver, self._turns, frame).frame
             done_s = time.monotonic()
             self.started.set()
+            number = number_of(frame.image)
             if self.counting:
                 self.looked += 1
                 self.to_presence_s.append(done_s - frame.t_s)
-                replaced = 0 if before is None else frame.seq - before.seq - 1
-                self.every_picture_s += [done_s - frame.t_s + n / FPS for n in range(replaced + 1)]
-            before = frame
+                missed = 0 if before is None else max(0, number - before - 1)  # skipped by the decoder, too
+                self.every_picture_s += [done_s - frame.t_s + n / FPS for n in range(missed + 1)]
+            before = number
 
 
 def main() -> None:
     """Measure and print."""
-    made = parser(__doc__)
-    made.add_argument("--cameras", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    made.add_argument("--seconds", type=float, default=20.0, help="measured per step (default: 20)")
-    made.add_argument(
-        "--threads", type=int, help="threads per inference at most (default: as in the settings)"
-    )
-    made.add_argument("--size", type=int, nargs=2, default=SIZE_WH, help="pixels; 640 360 is a sub-stream")
-    made.add_argument("--no-turns", action="store_true", help="all cameras at once, for comparison")
-    made.add_argument("--no-gate", action="store_true", help="infer every frame: the worst case")
-    made.add_argument("--model", help="model of the manifest (default: as in the settings)")
-    options = made.parse_args()
+    options = _parser().parse_args()
     need_server()
     chosen = {"detector.threads": options.threads, "detector.model": options.model}
     settings = load_settings(overrides={key: value for key, value in chosen.items() if value})
     console = Console(stderr=True)
     figures: dict[str, Any] = {"cameras": {}}
     with tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder:
-        clip = Path(folder) / "camera.mp4"
+        clip, still = Path(folder) / "camera.mp4", Path(folder) / "still.mp4"
+        size_wh = (options.size[0], options.size[1])
         with console.status("encoding a camera's stream …"):
-            encode(clip, islice(cycle(_sample()), CLIP_S * FPS), FPS, (options.size[0], options.size[1]))
+            encode(clip, islice(cycle(_sample()), CLIP_S * FPS), FPS, size_wh, options.b_frames)
+            if options.busy is not None:
+                rest = islice(cycle(noisy(next(_sample()), STILLS)), CLIP_S * FPS)
+                encode(still, rest, FPS, size_wh, options.b_frames)
         for count in options.cameras:
-            with console.status(f"{count} camera(s) …"), RtspServer(clip) as server:
-                figures["cameras"][str(count)] = _measure(settings, server.url, count, options)
-    name = build_detector(settings).name
+            busy = min(count, count if options.busy is None else options.busy)
+            with console.status(f"{count} camera(s) …"), ExitStack() as servers:
+                urls = [servers.enter_context(RtspServer(clip)).url] * busy
+                if count > busy:
+                    urls += [servers.enter_context(RtspServer(still)).url] * (count - busy)
+                figures["cameras"][str(count)] = _measure(settings, urls, busy, options)
+    detector = build_detector(settings)
+    name = detector.name
     figures |= {"fps": FPS, "size_wh": list(options.size), "model": name}
-    figures |= {"gate": not options.no_gate, "turns": not options.no_turns}
+    figures |= {"gate": not options.no_gate, "turns": not options.no_turns, "skip": not options.no_skip}
+    figures |= {"busy": "all" if options.busy is None else options.busy, "b_frames": options.b_frames}
+    figures["model_sha256"] = detector.sha256
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
@@ -138,22 +146,42 @@ def main() -> None:
     emit("throughput", figures, options, targets=TARGETS, draw=draw)
 
 
+def _parser() -> argparse.ArgumentParser:
+    made = parser(__doc__)
+    made.add_argument("--cameras", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    made.add_argument("--seconds", type=float, default=20.0, help="measured per step (default: 20)")
+    made.add_argument(
+        "--threads", type=int, help="threads per inference at most (default: as in the settings)"
+    )
+    made.add_argument("--size", type=int, nargs=2, default=SIZE_WH, help="pixels; 640 360 is a sub-stream")
+    made.add_argument("--busy", type=int, help="cameras in which something happens (default: all)")
+    made.add_argument("--b-frames", type=int, default=0, help="between two others, as encoders make them")
+    made.add_argument(
+        "--no-skip", action="store_true", help="decode every picture, whether it is read or not"
+    )
+    made.add_argument("--no-turns", action="store_true", help="all cameras at once, for comparison")
+    made.add_argument("--no-gate", action="store_true", help="infer every frame: the worst case")
+    made.add_argument("--model", help="model of the manifest (default: as in the settings)")
+    return made
+
+
 def _sample() -> Iterator[Image]:
     yield from (frame.image for frame in list(iter_frames("sample")))
 
 
-def _measure(settings: Any, url: str, count: int, options: Any) -> dict[str, Any]:
+def _measure(settings: Any, urls: list[str], busy: int, options: Any) -> dict[str, Any]:
+    """Watch these streams; the figures are of the first ``busy`` of them."""
     cameras: list[Camera] = []
+    count = len(urls)
     settings = share_cores(settings, count)
     threads = settings.detector.threads
     turns = None if options.no_turns else Turns(places_for(os.cpu_count() or 1, threads))
     try:
-        for _ in range(count):
+        for url in urls:
             detector = build_detector(settings)
             gate = OpenGate() if options.no_gate else MotionGate()
-            cameras.append(
-                Camera(url, Perceiver(detector, operating_conf=detector.operating_conf, gate=gate), turns)
-            )
+            perceiver = Perceiver(detector, operating_conf=detector.operating_conf, gate=gate)
+            cameras.append(Camera(url, perceiver, turns, may_skip=not options.no_skip))
         for camera in cameras:
             camera.started.wait(30)
         decoding = _cores_busy(DECODE_S)
@@ -171,18 +199,20 @@ def _measure(settings: Any, url: str, count: int, options: Any) -> dict[str, Any
             camera.counting = False
         after = resource.getrusage(resource.RUSAGE_SELF)
         dropped = [c.source.status().dropped - was for c, was in zip(cameras, dropped, strict=True)]
-        looked = [camera.looked for camera in cameras]
-        waits = np.concatenate([np.array(camera.to_presence_s) for camera in cameras]) * 1000
-        every = np.concatenate([np.array(camera.every_picture_s) for camera in cameras]) * 1000
-        worst = max(spread(np.array(c.to_presence_s) * 1000)["p95"] for c in cameras if c.to_presence_s)
+        seen = cameras[:busy]
+        looked = [camera.looked for camera in seen]
+        waits = np.concatenate([np.array(camera.to_presence_s) for camera in seen]) * 1000
+        every = np.concatenate([np.array(camera.every_picture_s) for camera in seen]) * 1000
+        worst = max(spread(np.array(c.to_presence_s) * 1000)["p95"] for c in seen if c.to_presence_s)
     finally:
         for camera in cameras:
             camera.stop()
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "threads": threads,
-        "fps_per_camera": round(sum(looked) / took_s / count, 2),
-        "least_fps_share": round(min(looked) / (sum(looked) / count), 3) if sum(looked) else 0.0,
+        "busy": busy,
+        "fps_per_camera": round(sum(looked) / took_s / busy, 2),
+        "least_fps_share": round(min(looked) / (sum(looked) / busy), 3) if sum(looked) else 0.0,
         "to_presence_ms": spread(waits) if waits.size else {},
         "every_picture_ms": spread(every) if every.size else {},
         "worst_camera_p95_ms": worst,
