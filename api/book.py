@@ -25,6 +25,7 @@ from api.records import (
     Outcome,
     PhaseChange,
     PreHold,
+    Whereabouts,
     new_event_id,
 )
 from hardware.hold import EventEnded, EventEscalated, EventStarted, FalsePreHold, Phase, PhaseChanged, Signal
@@ -41,8 +42,8 @@ FLUSH_S: Final = 1.0  # evidence of an open event is written this often; a crash
 _LEADING: Final = frozenset({Phase.SUSPECT, Phase.HOLDING, Phase.PAUSED})  # may be followed by an event
 
 ToUtc = Callable[[float], datetime]
-Where = Callable[[], tuple[str | None, int | None]]
-"""How the door stands and at which floor, from memory: it is asked on the hold thread. None: not known."""
+Where = Callable[[], Whereabouts]
+"""How the door stands and at which floor, from memory: asked on the hold thread and the vision thread."""
 
 
 class EventWrites(Protocol):
@@ -120,6 +121,7 @@ class _Shown:
     conf: float
     xyxy: tuple[float, float, float, float]
     phase: Phase
+    at: Whereabouts
 
 
 def _ms(seconds: float) -> float:
@@ -144,7 +146,7 @@ class EventBook:
         where: Where | None = None,
     ) -> None:
         self._filming = filming
-        self._where = where
+        self._where = where or Whereabouts
         self._identity = identity
         self._utc = to_utc
         self._sink = sink
@@ -206,10 +208,10 @@ class EventBook:
             if best is None:
                 if self._open is None or seen.detections is None:
                     return
-                shown = _Shown(seen.frame.t_s, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0), self._phase)
+                shown = _Shown(seen.frame.t_s, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0), self._phase, self._where())
             else:
                 conf = next((t.conf for t in seen.tracks if t.track_id == best.track_id), 0.0)
-                shown = _Shown(seen.frame.t_s, best.score, conf, best.xyxy, self._phase)
+                shown = _Shown(seen.frame.t_s, best.score, conf, best.xyxy, self._phase, self._where())
             event = self._open
             if event is None:
                 self._before.append(shown)
@@ -244,7 +246,7 @@ class EventBook:
     def _start(self, signal: EventStarted) -> None:
         sighting, who = signal.sighting, self._identity
         started = self._utc(signal.t_s)
-        door, floor = self._where() if self._where else (None, None)
+        at = self._where()
         event = _Open(new_event_id(), started, signal.t_s, signal.t_s, sighting.score, signal.t_s, [])
         new = NewEvent(
             id=event.id,
@@ -261,8 +263,8 @@ class EventBook:
             rules_version=who.rules_version,
             software_version=who.software_version,
             simulated=who.simulated,
-            floor=floor,
-            door=door,
+            floor=at.floor,
+            door=at.door,
             capture_to_relay_ms=None if self._relay_s is None else _ms(self._relay_s),
             sight_to_confirm_ms=_ms(signal.t_s - sighting.since_s),
         )
@@ -330,7 +332,10 @@ class EventBook:
         if event.row_s is not None and shown.t_s - event.row_s < _gap_s(offset_s):
             return
         event.row_s = shown.t_s
-        event.rows.append(Evidence(offset_s, shown.score, shown.conf, shown.xyxy, str(shown.phase)))
+        at = shown.at
+        event.rows.append(
+            Evidence(offset_s, shown.score, shown.conf, shown.xyxy, str(shown.phase), at.door, at.opening)
+        )
 
     def _write_rows(self, event: _Open) -> None:
         if event.rows:

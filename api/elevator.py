@@ -15,6 +15,7 @@ from api.latency import LatencyWindow
 from api.live import CameraState, DoorState, ElevatorState, LiveBox, LiveFrameInfo
 from api.metrics import GuardMetrics
 from api.narrate import tell
+from api.records import Whereabouts
 from api.reload import Model, votes_for
 from api.settings import ElevatorSettings
 from api.times import WallTime
@@ -60,10 +61,12 @@ class Door(Protocol):
     def close(self) -> None: ...  # noqa: D102
 
 
-def whereabouts(door: Door | None) -> tuple[str | None, int | None]:
-    """How the door stands and at which floor, for an event; None where it is not known."""
+def whereabouts(door: Door | None) -> Whereabouts:
+    """How the door stands and at which floor, for an event and each of its frames."""
     now = door.door() if door else None
-    return (None, None) if now is None else (None if now.position == "unknown" else now.position, now.floor)
+    if now is None:
+        return Whereabouts()
+    return Whereabouts(None if now.position == "unknown" else now.position, now.floor, now.opening)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,17 @@ class Evidence:
     conf: float  # the detector's confidence in this frame, 0 if not seen in it
     xyxy: tuple[float, float, float, float]
     phase: str
+    door: str | None = None  # how the elevator's door stood (`api.live.DoorPosition`); None: not known
+    opening: float | None = None  # 0 closed to 1 fully open; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the car and its door are, as far as anything tells; all None: nothing does."""
+
+    door: str | None = None  # `api.live.DoorPosition`
+    floor: int | None = None
+    opening: float | None = None  # 0 closed to 1 fully open
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class Store(ReviewStore, RetentionStore, TroubleStore, ChangeStore):
                         x2=x2,
                         y2=y2,
                         phase=r.phase,
+                        door=r.door,
+                        opening=r.opening,
                     )
                 )
 
@@ -158,7 +160,7 @@ class Store(ReviewStore, RetentionStore, TroubleStore, ChangeStore):
         )
         with self._reading("read evidence") as session:
             return tuple(
-                Evidence(r.t_offset_s, r.score, r.conf, (r.x1, r.y1, r.x2, r.y2), r.phase)
+                Evidence(r.t_offset_s, r.score, r.conf, (r.x1, r.y1, r.x2, r.y2), r.phase, r.door, r.opening)
                 for r in session.scalars(query)
             )
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 from api.records import Evidence, PhaseChange
@@ -17,7 +17,11 @@ LEFT: Final = 40.0  # room for the labels of the score
 RIGHT: Final = 8.0
 BOTTOM: Final = 28.0  # from the plot's ground to `HEIGHT`
 MAX_POINTS: Final = 600  # more than a screen can show
+DOOR_TOP: Final = 208.0  # of the lane that shows the door, below the lane of phases
+DOOR_HEIGHT: Final = 18.0  # a door that is fully open fills it
 
+_OPENINGS: Final = {"open": 1.0, "closed": 0.0}
+"""Contacts know these two ends; a door of which they tell neither is drawn half open."""
 _BANDS: Final = frozenset({"SUSPECT", "HOLDING"})
 _NICE: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
@@ -42,16 +46,28 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorStretch:
+    """A stretch of the lane of the door: how it stood, as the elevator itself told, in drawing units."""
+
+    x: float
+    width: float
+    position: str
+    shape: str  # points of a polygon: as high as the door is open
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A drawing of `WIDTH` by `HEIGHT`: score upwards, time to the right."""
 
     first_s: float  # time at the left edge, `LEFT`
     last_s: float  # time at the right edge, `WIDTH` - `RIGHT`
     score: str  # points of a polyline
-    points: tuple[tuple[float, float, str], ...]  # seconds, score, phase: what a player shows at a time
+    points: tuple[tuple[float, float, str, str], ...]
+    """Seconds, score, phase and door (empty: not known): what a player shows at a time."""
     conf: tuple[tuple[float, float], ...]  # the detector's confidence per frame, where it saw the vehicle
     bands: tuple[Band, ...]
     lane: tuple[Stretch, ...]
+    doors: tuple[DoorStretch, ...]  # empty: nothing tells how the door stands
     ticks: tuple[tuple[float, str], ...]  # x and label, seconds
     levels: tuple[tuple[float, str], ...]  # y and label, per cent
     low: float
@@ -92,11 +108,12 @@ def curve(
     return Curve(
         first_s=first,
         last_s=last,
-        points=tuple((round(e.t_offset_s, 2), round(e.score, 3), e.phase) for e in thin),
+        points=tuple((round(e.t_offset_s, 2), round(e.score, 3), e.phase, e.door or "") for e in thin),
         score=" ".join(f"{x(e.t_offset_s)},{y(e.score)}" for e in thin),
         conf=tuple((x(e.t_offset_s), y(e.conf)) for e in thin if e.conf > 0),
         bands=_bands(changes, start, (end - start).total_seconds(), x) if holds else (),
         lane=_lane(changes, start, (first, last), x, holds=holds),
+        doors=_doors(thin, x),
         ticks=tuple((x(i * step), str(i * step)) for i in steps),
         levels=tuple((y(v), f"{v:.0%}") for v in (0.0, 0.5, 1.0)),
         low=min(e.score for e in evidence),
@@ -137,3 +154,29 @@ def _lane(
         if (width := round(x(until_s) - x(from_s), 1)) > 0:
             lane.append(Stretch(x(from_s), width, phase, holds and phase in _BANDS))
     return tuple(lane)
+
+
+def _doors(evidence: Sequence[Evidence], x: Callable[[float], float]) -> tuple[DoorStretch, ...]:
+    """How the door stood from frame to frame; a gap where nobody knows."""
+    ground = DOOR_TOP + DOOR_HEIGHT
+    found = []
+    for position, group in groupby(pairwise(evidence), key=lambda pair: pair[0].door):
+        steps = list(group)
+        if position is None:
+            continue
+        heights = [(x(e.t_offset_s), round(ground - _opening(e) * DOOR_HEIGHT, 1)) for e, _ in steps]
+        after = steps[-1][1]  # the next frame: until then it stood, or went on, as before
+        right = x(after.t_offset_s)
+        end = heights[-1][1] if after.opening is None else round(ground - _opening(after) * DOOR_HEIGHT, 1)
+        heights.append((right, end))
+        left = heights[0][0]
+        if right > left:
+            shape = " ".join(f"{a},{b}" for a, b in [(left, ground), *heights, (right, ground)])
+            found.append(DoorStretch(left, round(right - left, 1), position, shape))
+    return tuple(found)
+
+
+def _opening(seen: Evidence) -> float:
+    """0 to 1: how far the door was open."""
+    given = _OPENINGS.get(seen.door or "", 0.5) if seen.opening is None else seen.opening
+    return min(max(given, 0.0), 1.0)

@@ -167,6 +167,8 @@ PAGES_ENGLISH: Final = {
     "event.legend.score": "Score after the vote",
     "event.legend.conf": "Detector, per picture",
     "event.legend.held": "Door held",
+    "event.legend.door": "How far the door was open",
+    "event.curve.door": "The door: {positions}.",
     "event.note": "Note",
     "event.labels": "Labels",
     "event.labels.hint": "Separated by commas",

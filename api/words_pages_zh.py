@@ -166,6 +166,8 @@ PAGES_CHINESE: Final = {
     "event.legend.score": "多帧综合可信度",
     "event.legend.conf": "逐帧检测",
     "event.legend.held": "保持开门",
+    "event.legend.door": "电梯门开启程度",
+    "event.curve.door": "电梯门状态：{positions}。",
     "event.note": "备注",
     "event.labels": "标签",
     "event.labels.hint": "以逗号分隔",

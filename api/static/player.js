@@ -83,10 +83,11 @@ export class Player {
     if (!curve) return;
     const point = pointAt(curve.points, time);
     this.root.querySelector(".at-phase").textContent = point ? firstWord(`short.${point[2]}`) : "";
+    this.root.querySelector(".at-door").textContent = point?.[3] ? firstWord(`door.${point[3]}`) : "";
     this.root.querySelector(".at-score").textContent = point ? `${Math.round(point[1] * 100)} %` : "";
     const x = LEFT + ((time - curve.first) / (curve.last - curve.first)) * (WIDTH - LEFT - RIGHT);
     const line = this.root.querySelector(".cursor");
-    line.setAttribute("d", `M${x.toFixed(1)} 6V204`);
+    line.setAttribute("d", `M${x.toFixed(1)} 6V${line.ownerSVGElement.dataset.ground}`);
     line.setAttribute("visibility", x >= LEFT && x <= WIDTH - RIGHT ? "visible" : "hidden");
     this.root.dataset.at = time.toFixed(2);
   }

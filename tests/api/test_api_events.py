@@ -80,12 +80,15 @@ async def test_event_filters_and_utc(client: httpx.AsyncClient, store: Store) ->
 
 async def test_one_event_with_all_that_is_known(client: httpx.AsyncClient, store: Store) -> None:
     event_id = add(store, 0)
-    store.add_evidence(event_id, [Evidence(0.1, 0.9, 0.8, (1, 2, 3, 4), "HOLDING")])
+    seen = Evidence(0.1, 0.9, 0.8, (1, 2, 3, 4), "HOLDING")
+    store.add_evidence(event_id, [seen, replace(seen, t_offset_s=0.2, door="closing", opening=0.4)])
     store.add_phase_change(PhaseChange("car-1", T0, "SUSPECT", "HOLDING", "confirmed", event_id))
     body = (await client.get(f"/api/v1/events/{event_id}")).json()
     assert body["outcome"] is None
+    first = {"t_offset_s": 0.1, "score": 0.9, "conf": 0.8, "xyxy": [1, 2, 3, 4], "phase": "HOLDING"}
     assert body["evidence"] == [
-        {"t_offset_s": 0.1, "score": 0.9, "conf": 0.8, "xyxy": [1, 2, 3, 4], "phase": "HOLDING"}
+        first | {"door": None, "opening": None},
+        first | {"t_offset_s": 0.2, "door": "closing", "opening": 0.4},
     ]
     assert body["phase_changes"][0]["reason"] == "confirmed"
 

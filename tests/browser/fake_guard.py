@@ -205,6 +205,14 @@ class FakeGuard:
                 self.link.publish_frame(info, picture(self.bike, seq))
 
 
+def _door(t: float, hold_s: float) -> tuple[str, float]:
+    """An elevator's door: open while it is held, a little closed in the pause between two holds."""
+    if 17.6 <= t < 20.6 and hold_s > 18:
+        into = min(t - 17.6, 20.6 - t) / 1.5
+        return ("closing" if t < 19.1 else "opening"), round(1.0 - 0.5 * into, 3)
+    return "open", 1.0
+
+
 def past_event(store: Store, age: timedelta, outcome: str, hold_s: float, elevator_id: str = "car-1") -> str:
     """An event that is over, with evidence and steps, as guard would have stored it."""
     at = datetime.now(UTC) - age
@@ -236,7 +244,8 @@ def past_event(store: Store, age: timedelta, outcome: str, hold_s: float, elevat
             float(np.clip(0.62 + 0.2 * np.sin(t) + rng.normal(0, 0.06), 0, 1)) if rng.random() > 0.08 else 0.0
         )
         score = float(np.clip(1 / (1 + np.exp(-(t + 0.5) * 5)), 0, 0.995))
-        rows.append(Evidence(float(t), score, conf, E_BIKE, "HOLDING" if t >= 0 else "SUSPECT"))
+        phase = "HOLDING" if t >= 0 else "SUSPECT"
+        rows.append(Evidence(float(t), score, conf, E_BIKE, phase, *_door(float(t), hold_s)))
     store.add_evidence(new.id, rows)
     steps = [
         (-0.4, "IDLE", "SUSPECT", "suspected"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from api.book import BEFORE_S, EventBook, Identity, Write
+from api.records import Whereabouts
 from hardware.hold import EventEnded, EventEscalated, EventStarted, FalsePreHold, Phase, PhaseChanged
 from tests.support.fakes import MemoryStore
 from vision.types import Detections, Frame, Observation, Presence, Sighting, Track
@@ -74,6 +75,24 @@ def test_evidence_reaches_back_before_the_confirmation_and_no_further_than_promi
     assert offsets[0] == pytest.approx(-BEFORE_S)
     assert offsets[-1] == 0.0
     assert rows[-1].conf == 0.5
+
+
+def test_each_frame_notes_how_the_door_stood() -> None:
+    store, stood = MemoryStore(), [Whereabouts("opening", 3, 0.5)]
+    identity = Identity("car-1", "car-1/cabin", "m", "0" * 64, "r1", "0.1", simulated=True)
+    desk = Desk()
+    desk.store, desk.book = store, EventBook(identity, utc, desk._take, where=lambda: stood[0])
+    desk.see(9.9, 0.5)
+    stood[0] = Whereabouts("open", 3, 1.0)
+    desk.book.signal(started(10.0))
+    desk.see(10.0, 0.95)
+    stood[0] = Whereabouts()
+    desk.see(10.1, None)
+    desk.book.flush(20.0, 1.0, 1)
+    (new,) = store.started
+    assert (new.door, new.floor) == ("open", 3)
+    found = [(row.door, row.opening) for row in store.evidence[new.id]]
+    assert found == [("opening", 0.5), ("open", 1.0), (None, None)]
 
 
 def test_a_frame_without_the_vehicle_is_evidence_too() -> None:
@@ -173,7 +192,7 @@ def test_what_must_not_be_lost_is_marked_essential() -> None:
 def test_an_event_says_how_the_door_stood_and_where() -> None:
     store = MemoryStore()
     identity = Identity("car-1", "car-1/cabin", "m", "0" * 64, "r1", "0.1", simulated=False)
-    book = EventBook(identity, utc, lambda write: write.do(store), where=lambda: ("open", -1))
+    book = EventBook(identity, utc, lambda write: write.do(store), where=lambda: Whereabouts("open", -1))
     book.signal(started(10.0))
     assert (store.started[0].door, store.started[0].floor) == ("open", -1)
     desk = Desk()
