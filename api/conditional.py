@@ -6,11 +6,14 @@ and still counts, is given without going through the parameters again: fifty pag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Final
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accounts.who import SCOPE_KEY, Actor, Right
 from api.fresh import Made
@@ -46,19 +49,51 @@ def key_of(request: Request, actor: Actor) -> tuple[str, bytes, frozenset[str] |
     return request.scope["path"], request.scope["query_string"], actor.where(Right.SEE_EVENTS)
 
 
-class KeptRoute(APIRoute):
-    """A route whose answers are kept by `key_of` in `Parts.fresh`, and need the right to see events."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Answers of one address that are kept. ``key``: all that an answer depends on beside the store."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with the short way before it. What is not kept, or not allowed, takes the long one."""
-        handler = super().get_route_handler()
+    path: str
+    key: Callable[[Request, Actor], Hashable]
+    media_type: str = JSON
 
-        async def kept(request: Request) -> Response:
-            actor = request.scope.get(SCOPE_KEY)
-            if isinstance(actor, Actor) and actor.may(Right.SEE_EVENTS):
-                made = parts_of(request).fresh.kept(key_of(request, actor))
-                if made is not None:
-                    return answer(request, made)
-            return await handler(request)
 
-        return kept
+class KeptAnswers:
+    """ASGI middleware behind the gate: gives what is kept in `Parts.fresh` before any route is looked for.
+
+    Only to who has the right to see events. What is not kept takes the long way, one at a time for each key:
+    who asks meanwhile waits here, and takes up no thread.
+    """
+
+    def __init__(self, app: ASGIApp, kept: Iterable[Kept]) -> None:
+        self.app = app
+        self._kept = {one.path: one for one in kept}
+        self._routes = {path: SimpleNamespace(path=path) for path in self._kept}  # for `api.web_metrics`
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from memory, or pass on."""
+        kept = self._kept.get(scope["path"]) if scope.get("method") == "GET" else None
+        actor = scope.get(SCOPE_KEY)
+        if kept is None or not isinstance(actor, Actor) or not actor.may(Right.SEE_EVENTS):
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        fresh, key = parts_of(request).fresh, kept.key(request, actor)
+        made = fresh.kept(key)
+        if made is None:
+            await fresh.look_again()
+            made = fresh.kept(key)
+        async with AsyncExitStack() as turn:
+            if made is None:
+                await turn.enter_async_context(fresh.turn(key))
+                made = fresh.kept(key)
+            if made is None:
+
+                async def send_on(message: Message) -> None:
+                    await turn.aclose()  # it is made; a slow reader keeps nobody waiting
+                    await send(message)
+
+                await self.app(scope, receive, send_on)
+                return
+        scope["route"] = self._routes[kept.path]
+        await answer(request, made, kept.media_type)(scope, receive, send)

@@ -7,9 +7,11 @@ writes (guard, the command line), and with it the count of changes of events: no
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, Protocol
@@ -56,6 +58,15 @@ class _Slot:
     made: Made | None = None
 
 
+_LOOKING: Final = object()  # the key of who looks whether something has changed
+
+
+@dataclass(slots=True)
+class _Turn:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
 class Fresh:
     """Keeps answers, the least used go first. Safe to use from several threads."""
 
@@ -68,6 +79,8 @@ class Fresh:
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
         self._bytes = 0
         self._makers = threading.BoundedSemaphore(MAKERS)
+        self._tells = True
+        self._turns: dict[Hashable, _Turn] = {}  # of the event loop alone
 
     def get(self, key: Hashable, make: Callable[[], bytes]) -> Made:
         """The answer to ``key``, which must name everything that it depends on beside the store: rights too.
@@ -76,6 +89,7 @@ class Fresh:
         """
         with self._lock:
             version = self._source.version()  # in the lock: versions are met in the order in which they came
+            self._tells = version is not None
             if version is None:
                 slot = _Slot()
             else:
@@ -98,6 +112,23 @@ class Fresh:
             self._revision, self._bytes = revision, 0
         self._version = version
 
+    async def look_again(self) -> None:
+        """On an event loop: if something was written, see whether it counts; once for all who ask.
+
+        Looking means to read, so it is done by a thread. What fails is said by whoever makes the answer.
+        """
+        with suppress(StorageError):
+            if self.keeps and self._source.version() != self._version:
+                async with self.turn(_LOOKING):
+                    if self._source.version() != self._version:
+                        await asyncio.to_thread(self._look_now)
+
+    def _look_now(self) -> None:
+        with self._lock:
+            version = self._source.version()
+            if version is not None and version != self._version:
+                self._look(version)
+
     def kept(self, key: Hashable) -> Made | None:
         """The answer to ``key`` if it is there and still counts.
 
@@ -117,6 +148,30 @@ class Fresh:
             return slot.made
         finally:
             self._lock.release()
+
+    @asynccontextmanager
+    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+        """On an event loop: one at a time for each key, so that the others find what the first one makes.
+
+        Where nothing can be kept nobody waits.
+        """
+        if not self.keeps:
+            yield
+            return
+        turn = self._turns.setdefault(key, _Turn())
+        turn.users += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                self._turns.pop(key, None)
+
+    @property
+    def keeps(self) -> bool:
+        """The source can tell when something has changed. Never waits; True until the first answer."""
+        return self._tells
 
     def _count(self, key: Hashable, slot: _Slot) -> None:
         """Make room for a new answer, if it still counts."""

@@ -9,10 +9,10 @@ it covers WebSockets and errors too.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import ProblemError
@@ -41,6 +41,11 @@ HSTS: Final = "max-age=31536000"
 """Under TLS: a year without plain HTTP for this host, not for hosts below it (RFC 6797)."""
 
 
+_RAW: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+_RAW_TLS: Final = [*_RAW, (b"strict-transport-security", HSTS.encode())]
+_OURS: Final = frozenset(name for name, _ in _RAW_TLS)
+
+
 class Protect:
     """ASGI middleware. ``allowed_hosts``: names without port, ``"*"`` allows any. ``max_body``: bytes."""
 
@@ -66,12 +71,7 @@ class Protect:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    answer[name] = value
-                if scope["scheme"] == "https":
-                    answer["strict-transport-security"] = HSTS
-                answer.setdefault("cache-control", "no-store")
+                message["headers"] = _with_ours(message.get("headers", ()), tls=scope["scheme"] == "https")
             await send(message)
 
         if refused is None:
@@ -109,6 +109,17 @@ class Protect:
         if int(length) > self._max_body:
             return ProblemError(413, "too-large", f"a body may have {self._max_body} bytes; got {length}")
         return None
+
+
+def _with_ours(headers: Iterable[tuple[bytes, bytes]], *, tls: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with `HEADERS` in place of any of that name, under TLS with `HSTS`.
+
+    Whoever made the answer may have said how long it may be kept; else it may not be.
+    """
+    kept = [(name, value) for name, value in headers if name.lower() not in _OURS]
+    if not any(name.lower() == b"cache-control" for name, _ in kept):
+        kept.append((b"cache-control", b"no-store"))
+    return kept + (_RAW_TLS if tls else _RAW)
 
 
 def _refuse_origin(scope: Scope, headers: Headers, host: str) -> ProblemError | None:

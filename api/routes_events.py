@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
-from typing import Annotated, Literal
+from functools import lru_cache
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.accounts.who import Actor, Right, check, needs
-from api.conditional import NOT_MODIFIED, KeptRoute, answer, has, key_of
+from api.conditional import NOT_MODIFIED, Kept, answer, has, key_of
 from api.event_search import EventFilter
 from api.problems import ProblemError, responses
-from api.records import Cursor, Event
+from api.records import Cursor, Event, EventPage
 from api.store import Store
 from api.web_parts import EventId, parts_of
 
@@ -22,7 +24,13 @@ MaySeeEvents = Annotated[Actor, Depends(needs(Right.SEE_EVENTS))]
 OutcomeFilter = Literal["open", "left", "escalated", "inhibited", "blind", "stopped", "interrupted"]
 VerdictFilter = Literal["confirmed", "false_alarm", "unsure", "none"]
 ClassFilter = Literal["e_bike", "bicycle", "kick_scooter"]
+WORDED: Final = 2000
+"""Events kept as JSON, about 1 KB each: some full pages."""
 Seconds = Annotated[float | None, Query(ge=0, le=10_000_000, allow_inf_nan=False)]
+
+
+KEPT: Final = Kept("/api/v1/events", key_of)
+"""Lists that are kept as long as they count."""
 
 
 class EventBody(BaseModel):
@@ -80,6 +88,10 @@ class EvidenceBody(BaseModel):
     conf: float = Field(description="The detector's confidence in this frame")
     xyxy: tuple[float, float, float, float] = Field(description="Source-image pixels")
     phase: str
+    door: str | None = Field(
+        None, description="How the door stood then: `position` of a door; null: not known"
+    )
+    opening: float | None = Field(None, description="0 closed, 1 fully open; null: not known")
 
 
 class PhaseChangeBody(BaseModel):
@@ -113,6 +125,24 @@ def event_body(event: Event) -> EventBody:
     return EventBody.model_validate(event)
 
 
+@lru_cache(WORDED)
+def event_json(event: Event) -> bytes:
+    """An `EventBody` as JSON. An event is a value: as long as nothing of it changes, neither do its words."""
+    return event_body(event).model_dump_json().encode()
+
+
+def page_json(page: EventPage) -> bytes:
+    """An `EventsBody` as JSON."""
+    events = b",".join(map(event_json, page.events))
+    older = None if page.next is None else page.next.encode()
+    newer = None if page.previous is None else page.previous.encode()
+    return b'{"events":[%b],"next":%b,"previous":%b}' % (
+        events,
+        json.dumps(older).encode(),
+        json.dumps(newer).encode(),
+    )
+
+
 def event_of(store: Store, event_id: str, actor: Actor, right: Right) -> Event:
     """The event, which the actor may do that with. Raises: ProblemError 404 or 403."""
     event = store.event(event_id)
@@ -130,6 +160,7 @@ def etag_of(event: Event) -> str:
     return f'"{event.review_version}.{event.last_seen_at.timestamp() * 1000:.0f}-{event.hold_s * 1000:.0f}"'
 
 
+@router.get("/events", response_model=EventsBody, responses=NOT_MODIFIED | responses(401, 403, 503))
 def list_events(
     request: Request,
     actor: MaySeeEvents,
@@ -174,25 +205,9 @@ def list_events(
     parts = parts_of(request)
 
     def make() -> bytes:
-        page = parts.store.search(wanted, limit, at)
-        body = EventsBody(
-            events=[event_body(event) for event in page.events],
-            next=None if page.next is None else page.next.encode(),
-            previous=None if page.previous is None else page.previous.encode(),
-        )
-        return body.model_dump_json().encode()
+        return page_json(parts.store.search(wanted, limit, at))
 
     return answer(request, parts.fresh.get(key_of(request, actor), make))
-
-
-router.add_api_route(
-    "/events",
-    list_events,
-    methods=["GET"],
-    response_model=EventsBody,
-    responses=NOT_MODIFIED | responses(401, 403, 503),
-    route_class_override=KeptRoute,
-)
 
 
 @router.get(

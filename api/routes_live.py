@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
@@ -15,8 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.websockets import WebSocketDisconnect
 
 from api.accounts.who import Actor, Right, check, needs
-from api.live import ElevatorState, GuardState, OneLine, RearmRequest, ReleaseReply, ReleaseRequest
+from api.live import (
+    ElevatorState,
+    GuardState,
+    LiveFrameInfo,
+    OneLine,
+    RearmRequest,
+    ReleaseReply,
+    ReleaseRequest,
+)
 from api.problems import SSE_ITEM, ProblemError, responses
+from api.shared_frames import framed, send_frames, takes_frames
 from api.web_parts import ElevatorId, Parts, parts_of, seen_by
 from vision.errors import StorageError
 
@@ -208,12 +218,20 @@ async def _show(socket: WebSocket, parts: Parts, elevator_id: str) -> None:
 async def _send(socket: WebSocket, parts: Parts, elevator_id: str) -> None:
     try:
         async with aclosing(parts.link.frames(elevator_id)) as frames:
+            shared = takes_frames(socket)
             async for info, jpeg in frames:
-                await socket.send_text(parts.told.get(elevator_id, info, info.model_dump_json))
-                await socket.send_bytes(jpeg)
+                if shared:
+                    await send_frames(socket, parts.told.get(elevator_id, info, partial(_frames, info, jpeg)))
+                else:
+                    await socket.send_text(info.model_dump_json())
+                    await socket.send_bytes(jpeg)
         await socket.close(1001, "web is going down")
     except (WebSocketDisconnect, RuntimeError):  # Starlette's ways to say that the browser has gone
         return
+
+
+def _frames(info: LiveFrameInfo, jpeg: bytes) -> bytes:
+    return framed(info.model_dump_json().encode(), jpeg)
 
 
 async def _watch(socket: WebSocket) -> None:

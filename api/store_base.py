@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,18 @@ from vision.errors import RefusedWriteError, StorageError
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
+REVISION: Final = "SELECT number FROM revisions WHERE name = 'events'"
+VERSION: Final = "PRAGMA data_version"
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A connection for one question about changes."""
+
+    connection: sqlite3.Connection | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 class StoreBase:
     """A database with Liftguard's tables. Safe to use from several threads and several processes.
 
@@ -38,8 +51,7 @@ class StoreBase:
         self._engine: Engine = open_engine(url, busy_timeout_s)
         self._writer: Engine = self._engine.execution_options(**{WRITE: True})
         self._where = describe(self._engine)
-        self._watching: sqlite3.Connection | None = None
-        self._watching_lock = threading.Lock()
+        self._watching = {question: _Watch() for question in (REVISION, VERSION)}
 
     @property
     def where(self) -> str:
@@ -53,10 +65,11 @@ class StoreBase:
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
-        with self._watching_lock:
-            if self._watching is not None:
-                self._watching.close()
-                self._watching = None
+        for watch in self._watching.values():
+            with watch.lock:
+                if watch.connection is not None:
+                    watch.connection.close()
+                    watch.connection = None
         self._engine.dispose()
 
     def migrate(self) -> None:
@@ -105,26 +118,28 @@ class StoreBase:
 
         Raises: StorageError.
         """
-        return self._watch("SELECT number FROM revisions WHERE name = 'events'") or 0
+        return self._watch(REVISION) or 0
 
     def version(self) -> int | None:
         """Another number after every commit to the file, by whatever connection and process; costs no read.
 
         None where there is no such thing: in memory, and on PostgreSQL. Raises: StorageError.
         """
-        return self._watch("PRAGMA data_version")
+        return self._watch(VERSION)
 
     def _watch(self, question: str) -> int | None:
         """One number from a connection that never writes: its own commits would not count as changes
-        (sqlite.org/pragma.html#pragma_data_version).
+        (sqlite.org/pragma.html#pragma_data_version). One for each question: the version never waits for a
+        read.
         """
         path = self._engine.url.database
         if not self.is_sqlite or not path or path == ":memory:" or path.startswith("file:"):
             return None
-        with self._watching_lock, storage_errors(self._where, "look whether something has changed"):
-            if self._watching is None:
-                self._watching = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            found = self._watching.execute(question).fetchall()
+        watch = self._watching[question]
+        with watch.lock, storage_errors(self._where, "look whether something has changed"):
+            if watch.connection is None:
+                watch.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            found = watch.connection.execute(question).fetchall()
         return int(found[0][0]) if found else None
 
     def integrity_check(self) -> str:

@@ -34,6 +34,7 @@ from api.accounts.gate import Gate
 from api.accounts.routes import router as accounts_router
 from api.accounts.service import Accounts
 from api.background import Background, running
+from api.conditional import KeptAnswers
 from api.evidence.blur import Blurrer
 from api.evidence.folder import EvidenceFolder
 from api.evidence.serve import EvidenceDesk
@@ -42,9 +43,11 @@ from api.idempotency.middleware import Idempotency
 from api.idempotency.store import StoredKeys
 from api.notices import routes as routes_webhooks
 from api.openapi_examples import illustrate
+from api.pages import live
 from api.protect import Protect
 from api.settings import Settings
 from api.settings_web import LOOPBACK
+from api.shared_frames import SharedFrames
 from api.store import Store
 from api.web_link import Link, WebLink
 from api.web_metrics import CountRequests
@@ -180,6 +183,7 @@ def create_app(
     app.include_router(accounts_router)
     app.mount("/static", routes_pages.static)
     app.add_middleware(Idempotency, stored=keys, recent=RecentKeys(known.keeper.clock))
+    app.add_middleware(KeptAnswers, kept=(routes_events.KEPT, live.KEPT))
     app.add_middleware(Gate, keeper=known.keeper, open_until_set_up=known.rules.open_until_set_up)
     app.add_middleware(Protect, allowed_hosts=allowed_hosts, max_body=MAX_BODY)
     app.add_middleware(CountRequests, metrics=app.state.parts.metrics)
@@ -223,6 +227,7 @@ def make_server(
             ssl_certfile=tls[0] if tls else None,
             ssl_keyfile=tls[1] if tls else None,
             ssl_ciphers=CIPHERS,  # of TLS 1.2; Python offers nothing older, and 1.3 has its own
+            ws=SharedFrames,
             ws_max_size=1024,  # browsers say nothing on the live socket
             ws_max_queue=4,
             ws_per_message_deflate=False,  # JPEG does not get smaller

@@ -33,6 +33,25 @@ class WebMetrics:
             "liftguard_web_guard_up", "1: guard is heard, 0: it is silent", registry=self.registry
         )
 
+        # Finding a counter by its labels takes longer than to count; there are as many as there are routes.
+        self._answered: dict[tuple[str, str, int], Counter] = {}
+        self._took: dict[str, Histogram] = {}
+
+    def answered(self, method: str, route: str, code: int) -> None:
+        """Count a request."""
+        key = (method, route, code)
+        one = self._answered.get(key)
+        if one is None:
+            one = self._answered[key] = self.requests.labels(method, route, str(code))
+        one.inc()
+
+    def took(self, route: str, seconds: float) -> None:
+        """Count how long it took."""
+        one = self._took.get(route)
+        if one is None:
+            one = self._took[route] = self.seconds.labels(route)
+        one.observe(seconds)
+
     def text(self) -> str:
         """All of it, in Prometheus text format."""
         return generate_latest(self.registry).decode()
@@ -57,15 +76,14 @@ class CountRequests:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
-                route = _route(scope)
-                self._metrics.seconds.labels(route).observe(time.perf_counter() - start_s)
+                self._metrics.took(_route(scope), time.perf_counter() - start_s)
             await send(message)
 
         try:
             await self.app(scope, receive, note)
         finally:
             method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST"} else "other"
-            self._metrics.requests.labels(method, _route(scope), str(code)).inc()
+            self._metrics.answered(method, _route(scope), code)
 
 
 def _route(scope: Scope) -> str:

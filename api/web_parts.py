@@ -81,7 +81,7 @@ class Parts:
     feed: ChangeFeed = field(init=False)
     fresh: Fresh = field(init=False)
     said: Once[bytes] = field(default_factory=Once)  # server-sent states, by what their reader may see
-    told: Once[str] = field(default_factory=Once)  # what travels beside a live picture, by elevator
+    told: Once[bytes] = field(default_factory=Once)  # the frames of a live picture, by elevator
 
     def __post_init__(self) -> None:
         self.pictures = Viewers("pictures", self.max_pictures, self.metrics)

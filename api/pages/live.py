@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from api.accounts.who import Actor, Right, needs
+from api.conditional import Kept
 from api.event_search import EventFilter
 from api.pages.shell import Lang, language, render
 from api.records import Event
@@ -35,16 +37,22 @@ def page(request: Request, actor: MayLook, lang: Lang = None) -> HTMLResponse:
     return render(request, "live.html", lang, {"events": _latest(parts_of(request), actor)})
 
 
+def _key(request: Request, actor: Actor) -> Hashable:
+    """What the latest events depend on beside the store: language, rights, and the elevators' names."""
+    state = parts_of(request).link.state()
+    names = () if state is None else tuple((e.id, e.name) for e in state.elevators)
+    lang = language(request, request.query_params.get("lang"))
+    return "fragment", lang, actor.where(Right.SEE_EVENTS), actor.elevators, names
+
+
+KEPT: Final = Kept("/fragments/events", _key, "text/html; charset=utf-8")
+"""All open pages ask at once when something happens."""
+
+
 @router.get("/fragments/events", response_class=HTMLResponse)
 def events_fragment(request: Request, actor: MaySeeEvents, lang: Lang = None) -> HTMLResponse:
-    """The latest events as the page shows them, to be put in place by the page itself.
-
-    All open pages ask at once when something happens: it is rendered once for those who see the same.
-    """
+    """The latest events as the page shows them, to be put in place by the page itself."""
     parts = parts_of(request)
-    state = parts.link.state()
-    names = () if state is None else tuple((e.id, e.name) for e in state.elevators)
-    key = ("fragment", language(request, lang), actor.where(Right.SEE_EVENTS), actor.elevators, names)
 
     def make() -> bytes:
         wanted = EventFilter(elevators=actor.where(Right.SEE_EVENTS))
@@ -52,6 +60,6 @@ def events_fragment(request: Request, actor: MaySeeEvents, lang: Lang = None) ->
         return bytes(render(request, "events.html", lang, {"events": events}).body)
 
     try:
-        return HTMLResponse(parts.fresh.get(key, make).body)
+        return HTMLResponse(parts.fresh.get(_key(request, actor), make).body)
     except StorageError:
         return render(request, "events.html", lang, {"events": None})

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from api.again import AGAIN, is_started_again
 from api.load import load_settings
 from api.supervise import (
@@ -180,3 +182,12 @@ def test_web_is_behind_guard_on_the_processor(tmp_path: Path) -> None:
         found[name] = int(out.read_text())
     own = os.nice(0)
     assert found == {"guard": own, "web": min(19, own + 10)}
+
+
+def test_web_is_behind_guard_where_the_processor_is_shared_out_by_session(tmp_path: Path) -> None:
+    out = tmp_path / "group"
+    code = f"import pathlib as p; p.Path({str(out)!r}).write_text(p.Path('/proc/self/autogroup').read_text())"
+    if not Path("/proc/self/autogroup").exists():
+        pytest.skip("this kernel knows no autogroup")
+    assert start_process([sys.executable, "-c", code], dict(os.environ), NICE["web"]).wait(60) == 0
+    assert out.read_text().split()[-1] == str(min(19, os.nice(0) + NICE["web"]))

@@ -59,6 +59,14 @@ def test_both_are_confined(name: str) -> None:
     assert unit["RestrictAddressFamilies"] == ["AF_UNIX AF_INET AF_INET6"]
 
 
+def test_guard_comes_first_on_the_processor() -> None:
+    guard, web = read("liftguard-guard.service"), read("liftguard-web.service")
+    assert int(guard["Nice"][0]) <= int(web["Nice"][0]) - 10
+    weights = [int(unit["CPUWeight"][0]) for unit in (guard, web)]
+    assert weights[0] >= 20 * weights[1], "between groups the weight alone counts"
+    assert int(guard["OOMScoreAdjust"][0]) < 0 < int(web["OOMScoreAdjust"][0])
+
+
 def test_letting_go_goes_on_after_a_relay_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.model_validate({"elevators": [{"id": "a"}, {"id": "b"}, {"id": "c"}]})
     relays = {"a": FakeRelay(), "c": FakeRelay()}
