@@ -10,23 +10,29 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.fault_filmed import (
+    JUMPS,
+    VISIT_S,
+    camera_silent,
+    clock_jumps,
+    disk_fails,
+    disk_full,
+    disk_read_only,
+    filmed,
+    flooded,
+)
 from benchmarks.fault_threads import loop_hung, vision_hung
-from tests.support.loads import busy_cores, flood
-from tests.support.rtsp_server import RtspServer, repeated
-from tests.support.small_disk import SmallDisk
+from tests.support.loads import busy_cores
 from tests.support.stage import LATE_S, Stage
-from tests.support.tiny_world import visit_clip
 from tests.support.waiting import eventually
 
 FROZEN_S: Final = 5.0
 SILENT_S: Final = 3.0  # longer than a board may be silent before it is reported
 SLOW_S: Final = 0.1  # before each answer of a slow board
-VISIT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,85 +53,6 @@ def held(act: Callable[[Stage], float]) -> Callable[[Path], float]:
             return act(stage)
 
     return measure
-
-
-class Filmed:
-    """A stage whose picture comes from a real RTSP server."""
-
-    def __init__(self, folder: Path, data_dir: Path | None = None) -> None:
-        self.stage = Stage(folder, visit_s=VISIT_S, data_dir=data_dir)
-        clip = visit_clip(folder / "camera.mp4", empty_s=1.5, visit_s=VISIT_S, after_s=1.0)
-        self.camera = RtspServer(repeated(clip, 4, folder / "endless.mp4")).start()
-        self.stage.whole.set({"LIFTGUARD_ELEVATORS__0__CAMERA__SOURCE": self.camera.url})
-
-    def __enter__(self) -> Filmed:
-        self.stage.__enter__()
-        self.stage.until(True, "held")  # not asked of the page, which does without a disk
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stage.__exit__(None, None, None)
-        self.camera.kill()
-
-    def lost(self) -> float:
-        """Switch the camera off. Returns: seconds until the door is let go."""
-        begun_s = time.monotonic()
-        self.camera.kill()
-        self.stage.until(False, "let go")
-        return time.monotonic() - begun_s
-
-
-def filmed(
-    while_: Callable[[Stage], AbstractContextManager[object]] | None = None,
-) -> Callable[[Path], float]:
-    """Switch the camera off in a hold, while something else goes on."""
-
-    def measure(folder: Path) -> float:
-        with Filmed(folder) as scene, ExitStack() as stack:
-            if while_:
-                stack.enter_context(while_(scene.stage))
-                time.sleep(2.0)  # until it has set in
-            return scene.lost()
-
-    return measure
-
-
-def camera_silent(folder: Path) -> float:
-    """The camera's server stands still: the connection is there, nothing comes."""
-    with Filmed(folder) as scene:
-        begun_s = time.monotonic()
-        scene.camera.freeze()
-        try:
-            scene.stage.until(False, "let go")
-            return time.monotonic() - begun_s
-        finally:
-            scene.camera.thaw()
-
-
-def disk_full(folder: Path) -> float:
-    """The disk is full; then the camera is switched off."""
-    disk = SmallDisk(folder / "disk", size="16m")
-    try:
-        with Filmed(folder, disk.at / "var") as scene:
-            disk.fill()
-            time.sleep(2.0)  # the recorder has met it
-            try:
-                return scene.lost()
-            finally:
-                disk.empty()
-    finally:
-        disk.gone()
-
-
-def disk_read_only(folder: Path) -> float:
-    """The disk could not be written when all was started; then the camera is switched off."""
-    disk = SmallDisk(folder / "disk", size="16m")
-    try:
-        disk.read_only(True)
-        with Filmed(folder, disk.at / "var") as scene:
-            return scene.lost()
-    finally:
-        disk.gone()
 
 
 def killed(stage: Stage) -> float:
@@ -154,6 +81,8 @@ def thawed(stage: Stage) -> float:
 
 def released(stage: Stage) -> float:
     """A manager lets the door go on the page."""
+    eventually(lambda: stage.whole.answers("/api/v1/elevators"), LATE_S, stage.whole.said)
+    stage.until_phase("HOLDING")
     begun_s = time.monotonic()
     stage.whole.post("/api/v1/elevators/car-1/release", {"reason": "measured"})
     stage.until(False, "let go")
@@ -222,10 +151,6 @@ def board_lying(stage: Stage) -> float:
     return time.monotonic() - begun_s
 
 
-def _flooded(stage: Stage) -> AbstractContextManager[object]:
-    return flood(f"http://127.0.0.1:{stage.whole.port}/api/v1/events")
-
-
 FAULTS: Final[dict[str, Fault]] = {
     "camera-off": Fault("camera switched off (`stale_s` is 1 s)", filmed()),
     "camera-silent": Fault("camera connected and silent", camera_silent),
@@ -243,8 +168,15 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     "disk-full": Fault("disk full, then camera switched off", disk_full),
     "disk-read-only": Fault("disk read-only at the start, then camera switched off", disk_read_only),
+    "disk-fails": Fault("disk becomes read-only in a hold, then camera switched off", disk_fails),
+    **{
+        f"clock{name.replace(' ', '')}": Fault(
+            f"wall clock jumps by {name}, then camera switched off", clock_jumps(away)
+        )
+        for name, away in JUMPS.items()
+    },
     "busy": Fault("three busy programs per core, then camera switched off", filmed(lambda _: busy_cores())),
-    "flooded": Fault("page flooded from 24 threads, then camera switched off", filmed(_flooded)),
+    "flooded": Fault("page flooded from 24 threads, then camera switched off", filmed(flooded)),
     "board-silent": Fault(f"board silent for {SILENT_S:g} s, from when it hears again", held(board_silent)),
     "board-slow": Fault(f"board answers after {SLOW_S:g} s, released on the page", held(board_slow)),
     "board-lying": Fault("board reports the opposite of what it does", held(board_lying)),

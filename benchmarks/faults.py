@@ -2,7 +2,7 @@
 
 Prints a table and one JSON line with the seconds from the fault until the board's contact opened. Without a
 charge pump and without the board's own fail-safe timer: what the program alone gives. A run can be cut into
-pieces: ``--report FILE`` puts the rows that were measured into a file, beside those that are there.
+pieces: ``--report FILE`` puts each row into a file as soon as it is measured, beside those that are there.
 
     python -m benchmarks.faults [--times N] [--only NAME ...] [--report FILE]
 """
@@ -35,26 +35,28 @@ def main() -> None:
     rounds = [name for name in arguments.only or FAULTS for _ in range(arguments.times)]
     took: dict[str, list[float]] = {name: [] for name in rounds}
     quietly = not sys.stderr.isatty()
+    rows: dict[str, Any] = {}
     for name in track(rounds, "faults", console=Console(stderr=True), disable=quietly):
         took[name].append(once(FAULTS[name]))
-    load = round(os.getloadavg()[0], 1)
-    rows: dict[str, Any] = {
-        name: {
-            "what": FAULTS[name].what,
-            "seconds": [round(s, 3) for s in all_s],
-            "p50": round(float(np.median(all_s)), 3),
-            "longest": round(max(all_s), 3),
-            "load": load,
-            **where_measured(),
-        }
-        for name, all_s in took.items()
-    }
-    if arguments.report:
-        rows = kept(arguments.report, rows)
+        rows[name] = row(name, took[name])
+        if arguments.report:
+            rows = kept(arguments.report, rows)
     print("| fault | times | p50 s | longest s |\n|---|---|---|---|")
-    for row in rows.values():
-        print(f"| {row['what']} | {len(row['seconds'])} | {row['p50']:.2f} | {row['longest']:.2f} |")
+    for one in rows.values():
+        print(f"| {one['what']} | {len(one['seconds'])} | {one['p50']:.2f} | {one['longest']:.2f} |")
     print(json.dumps({"benchmark": "faults", "rows": rows}))
+
+
+def row(name: str, all_s: list[float]) -> dict[str, Any]:
+    """What is told of one fault."""
+    return {
+        "what": FAULTS[name].what,
+        "seconds": [round(s, 3) for s in all_s],
+        "p50": round(float(np.median(all_s)), 3),
+        "longest": round(max(all_s), 3),
+        "load": round(os.getloadavg()[0], 1),
+        **where_measured(),
+    }
 
 
 def once(fault: Fault) -> float:

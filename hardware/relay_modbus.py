@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+import time
+from typing import Final, Literal
 
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient
-from pymodbus.exceptions import ModbusException
+from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
 from hardware.relay_worker import TIMEOUT_S
@@ -14,9 +15,41 @@ from vision.errors import RelayError
 
 Parity = Literal["N", "E", "O"]
 
+GAP_CHARACTERS: Final = 4
+"""A frame is over after a silence of this many characters: 3.5 in MODBUS over Serial Line V1.02, 2.5.1.1."""
+_BITS: Final = 11  # of a character on the line, with start, parity and stop
+_GAP_MIN_S: Final = 0.001
+
 logging.getLogger("pymodbus").setLevel(
     logging.CRITICAL
 )  # what it logs, our errors say once, not ten a second
+
+
+class MonotonicSerialClient(ModbusSerialClient):
+    """pymodbus's client, waiting on the monotonic clock.
+
+    Its own waits on the wall clock (3.16, ``_wait_for_data``): when that is set back while a board is silent,
+    it waits for as long as the clock was set back, and nothing can be told to the board meanwhile.
+    """
+
+    def recv(self, size: int | None) -> bytes:  # noqa: ARG002  the framer sees by itself what is whole
+        """What has come until a silence; empty after the timeout."""
+        port = self.socket
+        if port is None:
+            raise ConnectionException(str(self))
+        gap_s = max(_GAP_MIN_S, GAP_CHARACTERS * _BITS / self.comm_params.baudrate)
+        try:
+            end_s = time.monotonic() + (port.timeout or 0.0)
+            data: bytes = port.read(1)  # waits on the monotonic clock
+            while data and time.monotonic() < end_s:
+                time.sleep(gap_s)
+                if not port.in_waiting:
+                    break
+                data += port.read(port.in_waiting)
+        except OSError as exc:
+            self.close()  # type: ignore[no-untyped-call]
+            raise ConnectionException(f"{self}: {exc}") from exc
+        return data
 
 
 class ModbusBoard:
@@ -87,5 +120,5 @@ def rtu_board(
     timeout_s: float = TIMEOUT_S,
 ) -> ModbusBoard:
     """A board on a serial line (RS-485 adapter), 8 data bits, 1 stop bit. Nothing is sent yet."""
-    client = ModbusSerialClient(device, baudrate=baud_rate, parity=parity, timeout=timeout_s, retries=0)
+    client = MonotonicSerialClient(device, baudrate=baud_rate, parity=parity, timeout=timeout_s, retries=0)
     return ModbusBoard(client, f"on {device}", unit, coil)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pytest
@@ -138,6 +139,24 @@ def test_a_lying_board_is_an_error_at_once_and_stays_one(rig: Rig) -> None:
     eventually(raises(relay, False, "told False and reads back True"))
     rig.mood.lying = False
     eventually(follows(relay, False))
+    relay.close()
+
+
+def test_a_wall_clock_that_is_set_back_keeps_no_silent_board_waiting(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an hour at every look at it: what waits on it waits for ever."""
+    relay = rig.relay()
+    eventually(follows(relay, True))
+    rig.mood.deaf = True
+    now_s, hours = time.time(), count()
+    monkeypatch.setattr(time, "time", lambda: now_s - 3600.0 * next(hours))
+    eventually(raises(relay, True, "nothing confirmed for"))
+    with pytest.raises(RelayError):
+        relay.set(False)
+    rig.mood.deaf = False
+    eventually(lambda: rig.mood.levels == [False, True, False], what=lambda: rig.mood.levels)
+    monkeypatch.undo()
     relay.close()
 
 

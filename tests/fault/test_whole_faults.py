@@ -9,15 +9,20 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from api.live import ReleaseRequest
+from api.times import utc_now
+from tests.support.failing_disk import FailingDisk
 from tests.support.small_disk import SmallDisk
 from tests.support.stage import LATE_S, Stage
 from tests.support.tiny_world import tiny_manifest
 from tests.support.waiting import eventually
+from tests.support.wall_clock import WallClock
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -165,6 +170,65 @@ def test_a_full_disk_in_a_hold_costs_no_release_and_no_event(tmp_path: Path, dis
         stage.until(False, "and let go")
         disk.empty()
         eventually(lambda: stage.log_is_whole(allow_open=True).count("left") >= 2, LATE_S, stage.whole.said)
+
+
+@pytest.fixture
+def failing_disk(tmp_path: Path) -> Iterator[FailingDisk]:
+    try:
+        disk = FailingDisk(tmp_path / "disk")
+    except OSError as exc:
+        pytest.skip(f"needs Linux to make and mount a file system: {exc}")
+    yield disk
+    disk.gone()
+
+
+@pytest.mark.slow
+def test_a_disk_that_becomes_read_only_in_a_hold(tmp_path: Path, failing_disk: FailingDisk) -> None:
+    stage = Stage(tmp_path, visit_s=6.0, data_dir=failing_disk.at / "var")
+    with stage:
+        stage.until(True, "held")
+        eventually(lambda: bool(stage.log_is_whole(allow_open=True)), LATE_S, stage.whole.said)
+        failing_disk.fail()
+        stage.until(False, "let go when it has left")
+        stage.until(True, "the next one is held, too")
+        stage.until(False, "and let go")
+        eventually(lambda: "events cannot be stored" in stage.whole.said(), LATE_S, stage.whole.said)
+        stage.cut_power()  # with its end unwritten; what the next guard finds is what was synced
+        failing_disk.after_restart()
+        assert stage.log_is_whole(allow_open=True) == ["open"]
+        stage.whole.start()
+        eventually(lambda: "interrupted" in stage.log_is_whole(allow_open=True), LATE_S, stage.whole.said)
+        stage.until(True, "held again")
+
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def told_of(stage: Stage, wall: datetime) -> bool:
+    """Guard goes by about this wall time."""
+    return abs(stage.ear.at() - wall) < HOUR / 2
+
+
+@pytest.mark.slow
+def test_a_wall_clock_that_jumps_in_a_hold(tmp_path: Path) -> None:
+    try:
+        clock = WallClock(tmp_path / "clock")
+    except OSError as exc:
+        pytest.skip(str(exc))
+    stage = Stage(tmp_path, visit_s=30.0)
+    stage.whole.set(clock.env)
+    stage.whole.set({f"LIFTGUARD_ELEVATORS__0__HOLD__{key}": "2" for key in ("RELEASE_S", "STALE_S")})
+    with stage:
+        stage.until_phase("HOLDING")
+        begun = utc_now()
+        stage.ear.phases.clear()
+        for away in (HOUR, -HOUR, DAY, -DAY, timedelta()):
+            clock.jump_to(round(away.total_seconds()))
+            eventually(partial(told_of, stage, begun + away), LATE_S, stage.whole.said)
+        assert stage.ear.phases <= {"HOLDING", "PAUSED"}, "no jump was noticed"
+        stage.until(False, "let go when it has left, or for a rest")
+        eventually(lambda: "left" in stage.log_is_whole(allow_open=True), LATE_S, stage.whole.said)
+        stage.until(True, "and the next one is held")
 
 
 def test_a_disk_that_cannot_be_written_at_the_start(tmp_path: Path, disk: SmallDisk) -> None:

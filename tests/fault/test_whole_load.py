@@ -5,7 +5,6 @@ All loads stay on loopback and end by themselves.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,11 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
+WEB_LATE_S = 300.0
+"""Web runs ten steps of priority behind guard, and so behind everything else: beside other tests it gets a
+fortieth of a core, and starting it takes three seconds of one."""
+
+
 def has(stage: Stage, outcome: str) -> bool:
     return outcome in stage.log_is_whole(allow_open=True)
 
@@ -26,11 +30,13 @@ def has(stage: Stage, outcome: str) -> bool:
 @pytest.mark.slow
 def test_a_flooded_page_does_not_keep_the_door(tmp_path: Path) -> None:
     with Stage(tmp_path, visit_s=12.0) as stage:
-        stage.until(True, "held")
+        # Once web listens: two dozen threads that are refused would keep a small machine from starting it.
+        eventually(lambda: stage.whole.answers("/api/v1/events"), WEB_LATE_S, stage.whole.said)
         with flood(f"http://127.0.0.1:{stage.whole.port}/api/v1/events") as answers:
-            stage.until(False, "let go while the page is flooded")
-            eventually(lambda: has(stage, "left"), LATE_S, stage.whole.said)
             eventually(lambda: sum(answers) > FLOOD_THREADS, LATE_S, "the flood to be one")
+            stage.until(True, "held while the page is flooded")
+            stage.until(False, "and let go")
+            eventually(lambda: has(stage, "left"), LATE_S, stage.whole.said)
         stage.until(True, "the next e-bike is held")
 
 
@@ -63,19 +69,22 @@ def test_a_camera_that_is_lost_in_a_hold_and_one_that_stalls_beside_it(tmp_path:
             }
         )
 
-        def phase(number: int) -> str:
-            with contextlib.suppress(OSError, KeyError, IndexError):
-                return str(stage.whole.get("/api/v1/elevators")["elevators"][number]["phase"])
-            return ""
+        def looked(number: int) -> int:
+            state = stage.ear.last()
+            return state.elevators[number].camera.frames if state else 0
 
         with stage:
             stage.until(True, "car 1 holds")
             second.freeze()
-            eventually(lambda: phase(1) == "BLIND", LATE_S, stage.whole.said)
-            assert phase(0) != "BLIND"
+            stage.until_phase("BLIND", of=1)
+            before, stalled = looked(0), looked(1)
+            # A busy machine may make car 1 blind for a moment, a neighbour that keeps its turn for good.
+            eventually(lambda: looked(0) >= before + 20, LATE_S, stage.whole.said)
+            stage.until_phase("HOLDING", "PAUSED")
+            assert looked(1) == stalled
             stage.until(True, "car 1 holds on")
             first.kill()
             stage.until(False, "car 1 lets go without its camera")
-            eventually(lambda: phase(0) == "BLIND", LATE_S, stage.whole.said)
+            stage.until_phase("BLIND")
             second.thaw()
             eventually(lambda: has(stage, "blind"), LATE_S, stage.whole.said)

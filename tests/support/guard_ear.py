@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Mapping
+from datetime import datetime
 
 import zmq
 
@@ -31,6 +32,8 @@ class GuardEar:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._settings = load_settings(env=env)
         self._heard: tuple[float, GuardState] | None = None  # monotonic seconds, what was said
+        self.phases: set[str] = set()
+        """Every phase of any elevator that guard has said; may be cleared."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="guard-ear", daemon=True)
 
@@ -52,6 +55,12 @@ class GuardEar:
     def last(self) -> GuardState | None:
         """What guard said last, however long ago."""
         return None if self._heard is None else self._heard[1]
+
+    def at(self) -> datetime:
+        """The wall time at which guard said it. Raises: AssertionError before its first word."""
+        state = self.last()
+        assert state is not None, "guard has not said anything yet"
+        return state.at
 
     def phase(self, number: int = 0) -> str:
         """The phase of an elevator now; empty while guard is silent."""
@@ -79,4 +88,6 @@ class GuardEar:
                 if socket.poll(100):
                     with contextlib.suppress(ValueError):
                         _topic, body = socket.recv_multipart()
-                        self._heard = (time.monotonic(), GuardState.model_validate_json(body))
+                        state = GuardState.model_validate_json(body)
+                        self._heard = (time.monotonic(), state)
+                        self.phases |= {str(elevator.phase) for elevator in state.elevators}

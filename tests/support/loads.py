@@ -23,7 +23,7 @@ def flood(address: str) -> Iterator[list[int]]:
         while not stop.is_set():
             with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
                 answer.read()
-            answers[number] += 1
+                answers[number] += 1
 
     threads = [threading.Thread(target=ask, args=(n,), daemon=True) for n in range(FLOOD_THREADS)]
     for thread in threads:
