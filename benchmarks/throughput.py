@@ -16,14 +16,12 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from rich.console import Console
@@ -37,7 +35,7 @@ from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.sources import iter_frames, open_source
 from vision.turns import Turns, look_in_turn, places_for
-from vision.types import FrameSource, Image
+from vision.types import FrameSource
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,21 +106,15 @@ def main() -> None:
     settings = load_settings(overrides={key: value for key, value in chosen.items() if value})
     console = Console(stderr=True)
     figures: dict[str, Any] = {"cameras": {}}
-    with tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder:
-        clip, still = Path(folder) / "camera.mp4", Path(folder) / "still.mp4"
-        size_wh = (options.size[0], options.size[1])
-        with console.status("encoding a camera's stream …"):
-            encode(clip, islice(cycle(_sample()), CLIP_S * FPS), FPS, size_wh, options.b_frames)
-            if options.busy is not None:
-                rest = islice(cycle(noisy(next(_sample()), STILLS)), CLIP_S * FPS)
-                encode(still, rest, FPS, size_wh, options.b_frames)
-        for count in options.cameras:
-            busy = min(count, count if options.busy is None else options.busy)
-            with console.status(f"{count} camera(s) …"), ExitStack() as servers:
-                urls = [servers.enter_context(RtspServer(clip)).url] * busy
-                if count > busy:
-                    urls += [servers.enter_context(RtspServer(still)).url] * (count - busy)
-                figures["cameras"][str(count)] = _measure(settings, urls, busy, options)
+    with console.status("encoding a camera's stream …"):
+        clip, still = _clip(options, "moving"), _clip(options, "still")
+    for count in options.cameras:
+        busy = min(count, count if options.busy is None else options.busy)
+        with console.status(f"{count} camera(s) …"), ExitStack() as servers:
+            urls = [servers.enter_context(RtspServer(clip)).url] * busy
+            if count > busy:
+                urls += [servers.enter_context(RtspServer(still)).url] * (count - busy)
+            figures["cameras"][str(count)] = _measure(settings, urls, busy, options)
     detector = build_detector(settings)
     name = detector.name
     figures |= {"fps": FPS, "size_wh": list(options.size), "model": name}
@@ -165,8 +157,18 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _sample() -> Iterator[Image]:
-    yield from (frame.image for frame in list(iter_frames("sample")))
+def _clip(options: argparse.Namespace, what: Literal["moving", "still"]) -> Path:
+    """A minute of a camera's stream, kept: encoding it takes longer than some of what is measured."""
+    width, height = options.size
+    path: Path = options.out / "throughput" / f"{what}-{width}x{height}-b{options.b_frames}.mp4"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sample = [frame.image for frame in iter_frames("sample")]
+        images = cycle(sample if what == "moving" else list(noisy(sample[0], STILLS)))
+        made = path.with_suffix(".part.mp4")
+        encode(made, islice(images, CLIP_S * FPS), FPS, (width, height), options.b_frames)
+        made.rename(path)
+    return path
 
 
 def _measure(settings: Any, urls: list[str], busy: int, options: Any) -> dict[str, Any]:
