@@ -1,10 +1,11 @@
 """Clips of an e-bike that comes in, stands and leaves, with the pictures known in which it is fully in view.
 
 *Rendered*: the bundled clip's e-bike, mirrored, cropped, slower or faster, darker or brighter, with more
-noise, at random; the renderer says when the whole vehicle is in view. *Composited*: a held-out cut-out of an
-e-bike (never trained on) moved into an empty cabin from one side, mostly with somebody beside it; its shape
-says when all of it is inside the picture. Clip N of a seed is the same on every machine, so a run can be made
-in parts.
+noise, at random; the renderer says when the whole vehicle is in view, and its box, from when on it stands in
+the doorway and no longer on the landing, where a vehicle is reported but does not hold the door.
+*Composited*: a held-out cut-out of an e-bike (never trained on) moved into an empty cabin from one side,
+mostly with somebody beside it; its shape says when all of it is inside the picture. Clip N of a seed is the
+same on every machine, so a run can be made in parts.
 """
 
 from __future__ import annotations
@@ -21,13 +22,21 @@ from numpy.typing import NDArray
 from benchmarks.day_entries import FPS, drawn_into, mover, visible_share
 from benchmarks.day_pieces import Material
 from datasets.composite import camera_look
+from vision.presence import PresenceParams
 from vision.sources import iter_frames
 from vision.sources.address import SAMPLE_PATH
 from vision.types import Image
+from vision.zones import Zone, zone_of
 
 EMPTY_S: Final = 1.6  # the stream begins, the gate takes its first look
 STAND_S: Final = 1.2
 AFTER_S: Final = 3.4  # release takes at most 3 s
+SAMPLE_ZONES: Final = (
+    Zone("landing", ((0.0, 0.77), (0.523, 0.554), (0.523, 0.0), (0.0, 0.0))),
+    Zone("doorway", ((0.0, 0.77), (0.523, 0.554), (0.536, 0.571), (0.0, 0.81))),
+)
+"""The bundled clip's, as an installer would draw them: the sill is the doorway, beyond it is the landing."""
+HOLDING: Final = PresenceParams().holding_zones
 FULL: Final = 0.995
 """Share of the cut-out inside the picture from which it counts as fully in view; the rest is its edge."""
 
@@ -39,6 +48,7 @@ class Scene:
     empty: Image
     entering: list[Image]
     full_at: int  # index in `entering` of the first picture with the whole vehicle
+    inside_at: int  # ... and of the first from then on in which it stands in the doorway or the car
     leaving: list[Image]
     gone_at: int  # index in `leaving` of the last picture that shows any of it
 
@@ -52,6 +62,7 @@ class Clip:
     images: list[Image]
     first: int  # number of the first picture that shows any of the vehicle
     full: int  # number of the first picture with the whole vehicle
+    inside: int  # number of the first picture from then on in which it is where it holds the door
     last: int  # number of the last picture that shows any of it
 
 
@@ -64,8 +75,14 @@ def load_scene() -> Scene:
     entering = images[at["first_partly_s"] : at["first_fully_s"] + 25]
     leaving = images[at["last_fully_s"] - 5 : at["last_partly_s"] + 1]
     full_at = at["first_fully_s"] - at["first_partly_s"]
+    boxes = {row["frame"]: row["box"] for row in facts["boxes"] if row["class"] == "e_bike"}
+    inside_at = next(
+        frame - at["first_partly_s"]
+        for frame, box in sorted(boxes.items())
+        if frame >= at["first_fully_s"] and zone_of(tuple(box), (1, 1), SAMPLE_ZONES) in HOLDING
+    )
     gone_at = at["last_partly_s"] - at["last_fully_s"] + 5
-    return Scene(images[0], entering, full_at, leaving, gone_at)
+    return Scene(images[0], entering, full_at, inside_at, leaving, gone_at)
 
 
 def make_clip(scene: Scene, material: Material | None, seed: int, number: int) -> Clip:
@@ -82,12 +99,14 @@ def rendered(scene: Scene, rng: np.random.Generator, number: int) -> Clip:
     come = [min(round(i), len(scene.entering) - 1) for i in np.arange(0, len(scene.entering), speed)]
     leave = [min(round(i), len(scene.leaving) - 1) for i in np.arange(0, len(scene.leaving), speed)]
     before = _before(rng)
-    full = before + next(n for n, i in enumerate(come) if i >= scene.full_at)
+    full, inside = (
+        before + next(n for n, i in enumerate(come) if i >= at) for at in (scene.full_at, scene.inside_at)
+    )
     last = before + len(come) + max(n for n, i in enumerate(leave) if i <= scene.gone_at)
     order = [scene.empty] * before
     order += [scene.entering[i] for i in come] + [scene.leaving[i] for i in leave]
     order += [scene.empty] * round(AFTER_S * FPS)
-    return Clip(number, "rendered", list(_varied(order, rng)), before, full, last)
+    return Clip(number, "rendered", list(_varied(order, rng)), before, full, inside, last)
 
 
 def composited(material: Material, rng: np.random.Generator, number: int) -> Clip:
@@ -115,7 +134,8 @@ def composited(material: Material, rng: np.random.Generator, number: int) -> Cli
     full = next(n for n, share in enumerate(shares) if share >= FULL)
     grain = float(rng.uniform(0.5, 3.0))
     noisy = list(_grained(images, grain, rng))
-    return Clip(number, "composited", noisy, before + shown[0], before + full, before + shown[-1])
+    first, whole, last = before + shown[0], before + full, before + shown[-1]
+    return Clip(number, "composited", noisy, first, whole, whole, last)
 
 
 def _before(rng: np.random.Generator) -> int:

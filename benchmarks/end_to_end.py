@@ -3,9 +3,10 @@
 Clips are those of `benchmarks.e2e_clips`: rendered ones, and composites where there is a local data folder.
 Each is played by a real RTSP server, decoded, looked at and held as in guard, with a relay in memory. Times
 run from the moment the decoder gives the first picture with the whole vehicle (seen, pre-hold,
-confirmation) and the last one that shows any of it (release). A negative time means before the whole
-vehicle was in view. The pre-hold that counts is the one under way then, or the next: one that was let go
-again before is a false start and is counted as such.
+confirmation) and the last one that shows any of it (release). *Inside* times run from the first picture in
+which the whole vehicle is in view and stands in the doorway or the car: what stands on the landing is
+reported but is no reason to hold the door. A negative time means before that. The pre-hold that counts is the
+one under way then, or the next: one that was let go again before is a false start and is counted as such.
 
 Where the time goes: *seen* is the first picture after the vehicle begins to show in which the model calls
 an e-bike at its operating confidence; from seen to pre-hold it is the track's vote, from pre-hold to
@@ -57,12 +58,22 @@ if TYPE_CHECKING:
 FPS: Final = 10
 GRACE_S: Final = 15.0  # for a stream to begin
 TARGETS: Final = (
-    Target("pre_hold_ms.p95", "fully in view to relay closed", most=300.0),
-    Target("confirm_ms.p95", "fully in view to confirmed", most=700.0),
+    Target("pre_hold_ms.p95", "fully in view, on the landing or inside, to relay closed", most=300.0),
+    Target("confirm_ms.p95", "... to confirmed", most=700.0),
+    Target("pre_hold_inside_ms.p95", "fully in view in the doorway or the car to relay closed", most=300.0),
+    Target("confirm_inside_ms.p95", "... to confirmed", most=700.0),
     Target("release_ms.most", "last in view to relay open", most=3000.0),
     Target("confirmed_share", "of the clips", least=0.95),
 )
-TIMES: Final = ("seen_ms", "pre_hold_ms", "confirm_ms", "release_ms", "looked_ms")
+TIMES: Final = (
+    "seen_ms",
+    "pre_hold_ms",
+    "confirm_ms",
+    "pre_hold_inside_ms",
+    "confirm_inside_ms",
+    "release_ms",
+    "looked_ms",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ class Facts:
     frames: int
     first: int
     full: int
+    inside: int
     last: int
 
 
@@ -86,6 +98,8 @@ class Outcome:
     seen_ms: float | None
     pre_hold_ms: float | None
     confirm_ms: float | None
+    pre_hold_inside_ms: float | None
+    confirm_inside_ms: float | None
     release_ms: float | None
     false_starts: int  # pre-holds let go before the whole vehicle was in view
     looked_ms: float  # decoder to the end of the look, 95th percentile of the clip
@@ -239,7 +253,7 @@ class Clips:
             self._scene = self._scene or load_scene()
             clip = make_clip(self._scene, self._material, self._seed, number)
             encode(path, clip.images, FPS)
-            told = Facts(number, clip.origin, len(clip.images), clip.first, clip.full, clip.last)
+            told = Facts(number, clip.origin, len(clip.images), clip.first, clip.full, clip.inside, clip.last)
             facts.write_text(json.dumps(asdict(told)), "utf-8")
         return Facts(**json.loads(facts.read_text("utf-8"))), path
 
@@ -341,7 +355,7 @@ def outcome(clip: Facts, heard: Heard, *, dropped: int = 0, others: float = 0.0)
     def ms(to: float | None, since: float | None) -> float | None:
         return None if to is None or since is None else round((to - since) * 1000, 1)
 
-    full_s, last_s = when(clip.full, heard.shown_s), when(clip.last, heard.shown_s)
+    full_s, inside_s, last_s = (when(n, heard.shown_s) for n in (clip.full, clip.inside, clip.last))
     called = next((n for n in sorted(heard.called) if n >= clip.first), None)
     seen_s = None if called is None else when(called, heard.looked_s)
     holds = [
@@ -350,6 +364,7 @@ def outcome(clip: Facts, heard: Heard, *, dropped: int = 0, others: float = 0.0)
         if on
     ]
     closed = next((on for on, off in holds if full_s is not None and off > full_s), None)
+    closed_inside = next((on for on, off in holds if inside_s is not None and off > inside_s), None)
     opened = [off for _, off in holds if off < math.inf]
     sure = heard.confirmed[0] if heard.confirmed else None
     looked = [heard.looked_s[n] - t for n, t in heard.shown_s.items() if n in heard.looked_s]
@@ -360,6 +375,8 @@ def outcome(clip: Facts, heard: Heard, *, dropped: int = 0, others: float = 0.0)
         seen_ms=ms(seen_s, full_s),
         pre_hold_ms=ms(closed, full_s),
         confirm_ms=ms(sure, full_s),
+        pre_hold_inside_ms=ms(closed_inside, inside_s),
+        confirm_inside_ms=ms(sure, inside_s),
         release_ms=ms(opened[-1], last_s) if opened and sure is not None else None,
         false_starts=sum(off <= full_s for _, off in holds) if full_s is not None else 0,
         looked_ms=spread(np.array(looked or [0.0]) * 1000)["p95"],

@@ -11,7 +11,7 @@ from benchmarks.end_to_end import Facts, Heard, Outcome, outcome, summary
 from datasets.shapes import Cutout
 from vision.types import E_BIKE, PERSON
 
-CLIP = Facts(3, "rendered", frames=60, first=10, full=20, last=40)
+CLIP = Facts(3, "rendered", frames=60, first=10, full=20, inside=27, last=40)
 
 
 def heard(
@@ -28,6 +28,13 @@ def test_times_run_from_the_whole_vehicle_and_from_its_last_sight() -> None:
     assert found.false_starts == 0
     assert found.looked_ms == pytest.approx(50)
     assert found.jitter_ms == pytest.approx(0)
+
+
+def test_inside_times_run_from_where_it_holds_the_door() -> None:
+    found = outcome(CLIP, heard([(True, 2.2), (False, 4.5)], [2.9], [22, 23]))
+    assert (found.pre_hold_inside_ms, found.confirm_inside_ms) == (-500, 200)
+    let_go_on_the_landing = outcome(CLIP, heard([(True, 2.2), (False, 2.6), (True, 2.9)], [3.2], [22]))
+    assert (let_go_on_the_landing.pre_hold_ms, let_go_on_the_landing.pre_hold_inside_ms) == (200, 200)
 
 
 def test_a_pre_hold_that_was_let_go_before_does_not_count() -> None:
@@ -74,4 +81,4 @@ def test_a_rendered_clip_keeps_the_renderers_truth_at_any_speed() -> None:
     one, again = (rendered(scene, np.random.default_rng(5), 0) for _ in range(2))
     assert (one.first, one.full, one.last) == (again.first, again.full, again.last)
     assert all(np.array_equal(a, b) for a, b in zip(one.images, again.images, strict=True))
-    assert one.first + 10 <= one.full < one.last < len(one.images)
+    assert one.first + 10 <= one.full < one.inside < one.full + 12 <= one.last < len(one.images)

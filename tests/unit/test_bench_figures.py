@@ -12,10 +12,12 @@ import pytest
 from benchmarks import accuracy, endurance, false_holds
 from benchmarks.day_entries import SHARES, entry, kind_of
 from benchmarks.day_pieces import Material
+from benchmarks.day_recorded import Recorded, Recording, Recordings, rules_version
 from datasets.shapes import Cutout
+from hardware.hold import HoldRules
 from tests.support.tiny_world import BLACK, WHITE, tiny_manifest, write_picture
 from vision.errors import ConfigError
-from vision.types import PERSON
+from vision.types import E_BIKE, PERSON, Detections
 
 
 def test_poisson_interval_is_garwoods() -> None:
@@ -79,3 +81,35 @@ def test_accuracy_without_pictures_says_where_it_looked(
     monkeypatch.setattr(sys, "argv", ["accuracy", "--no-plot"])
     with pytest.raises(ConfigError, match=r"none; name folders, or set LIFTGUARD_DATA"):
         accuracy.main()
+
+
+def test_what_the_detector_said_is_kept_and_judged_again(tmp_path: Path) -> None:
+    found = Detections(
+        np.array([[10, 20, 110.04, 220]], np.float32), np.array([0.87654], np.float32), np.array([E_BIKE])
+    )
+    kept = Recordings(tmp_path / "day-seen.jsonl")
+    kept.put(7, Recording((160, 240), [found, None, Detections.empty()]))
+    with (tmp_path / "day-seen.jsonl").open("a") as file:
+        file.write('{"number": 8, "size_wh": [16')  # a run that was killed
+    kept = Recordings(tmp_path / "day-seen.jsonl")
+    assert 7 in kept
+    assert 8 not in kept
+    kept.put(9, Recording((160, 240), [found]))
+    again = Recordings(tmp_path / "day-seen.jsonl")
+    assert 9 in again
+    read = again.get(7)
+    assert read.size_wh == (160, 240)
+    assert [None if one is None else len(one) for one in read.seen] == [1, None, 0]
+    recorded = Recorded(read)
+    image = np.zeros((240, 160, 3), np.uint8)
+    opened = [recorded.gate.open(image, n / 10, False).open for n in range(2)]
+    assert opened == [True, False]
+    recorded = Recorded(read)
+    recorded.gate.open(image, 0.0, False)
+    assert recorded.detect(image).conf[0] == pytest.approx(0.8765)
+    assert recorded.detect(image).xyxy[0].tolist() == pytest.approx([10, 20, 110, 220])
+
+
+def test_rules_have_a_version_that_changes_with_their_limits() -> None:
+    assert rules_version(HoldRules()) == rules_version(HoldRules())
+    assert rules_version(HoldRules()) != rules_version(HoldRules(kind="A"))
