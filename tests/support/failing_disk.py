@@ -4,13 +4,18 @@ memory card that has worn out (ext4's ``errors=remount-ro``).
 
 from __future__ import annotations
 
+import filecmp
+import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.waiting import eventually
 
 ERRORS = Path("/sys/fs/ext4")
-SIZE = "64M"
+SIZE = "32M"
+TRIES = 20
 
 
 class FailingDisk:
@@ -37,6 +42,26 @@ class FailingDisk:
         if done.returncode > 1:  # 1: errors were corrected (fsck(8))
             raise OSError(f"the disk could not be mended: {done.stdout}{done.stderr}")
         self._mount()
+
+    @contextmanager
+    def after_power_cut(self, at: Path) -> Iterator[Path]:
+        """What a power cut at this moment leaves, at ``at``: what had reached the disk and not what waited in
+        memory for it. The disk itself goes on. Nobody may write meanwhile (stop who does).
+        """
+        copy = at.with_name(f"{at.name}.img")
+        for _ in range(TRIES):  # what the kernel writes by itself must not fall into the middle of it
+            shutil.copyfile(self._image, copy)
+            if filecmp.cmp(self._image, copy, shallow=False):
+                break
+        else:
+            raise OSError(f"{self._image} does not come to rest")
+        at.mkdir()
+        _run("mount", "-o", "loop", str(copy), str(at))
+        try:
+            yield at
+        finally:
+            _tried("umount", "--lazy", str(at))
+            copy.unlink()
 
     def gone(self) -> None:
         """Take it away. Idempotent."""
