@@ -1,6 +1,6 @@
 """How often somebody may fail: free tries first, then pauses that double. Nobody is locked out for good.
 
-It is kept in memory: a restart of web forgets it, and a restart takes longer than the pauses it would save.
+Counted in memory; `api.accounts.failures` keeps it over a restart.
 """
 
 from __future__ import annotations
@@ -41,6 +41,15 @@ FORGET_S: Final = 3600.0
 """A failure is forgotten after an hour without another."""
 KEPT: Final = 20_000
 """Counters in memory, the longest unused go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What is counted for one key, as seen from now."""
+
+    failures: int
+    ago_s: float  # the last one
+    wait_s: float  # until the next may be; 0 or less: now
 
 
 @dataclass(slots=True)
@@ -85,6 +94,19 @@ class Limiter:
                 count.until_s = min(count.until_s, count.last_s)
                 if index == 0 or count.failures <= 0:
                     del self._counts[key]
+
+    def count(self, key: Key) -> Count | None:
+        """What is counted for a key now; None: nothing."""
+        with self._lock:
+            count, now_s = self._counts.get(key), self._clock()
+            return count and Count(count.failures, now_s - count.last_s, count.until_s - now_s)
+
+    def restore(self, key: Key, count: Count) -> None:
+        """Go on from what was counted before, unless this process has counted already."""
+        with self._lock:
+            now_s = self._clock()
+            if key not in self._counts:
+                self._counts[key] = _Count(count.failures, now_s - count.ago_s, now_s + count.wait_s)
 
     def _wait_s(self, key: Key, now_s: float) -> float:
         count = self._counts.get(key)

@@ -12,6 +12,7 @@ from typing import Final
 
 from api.accounts.audit_store import AuditTrail
 from api.accounts.doorkeeper import Doorkeeper, Known
+from api.accounts.failures import KeptFailures
 from api.accounts.keys import Keys, digest_of
 from api.accounts.limits import Key, Limiter, keys_of, network
 from api.accounts.oidc import Oidc
@@ -85,6 +86,7 @@ class Accounts:
         self.code = SetupCode()
         self.oidc = oidc
         self.limiter = Limiter(clock)
+        self._failures = KeptFailures(database, self.limiter, now)
         self._passwords = passwords
 
     @property
@@ -113,9 +115,10 @@ class Accounts:
         right = self.passwords.verify(kept, password)
         if user is None or kept is None or not right or user.disabled:
             # A name that nobody has is not written down: people type passwords into that field.
+            self._failures.keep(keys if user is not None else [k for k in keys if k[0] == "address"])
             self.trail.note(NOBODY, "sign_in.failed", user.login if user else "(unknown name)")
             raise ProblemError(401, "wrong-sign-in", "the name or the password is not right")
-        self.limiter.succeeded(*keys)
+        self._succeeded(*keys)
         if user.password_until is not None and self.now() >= user.password_until:
             self.trail.note(NOBODY, "sign_in.failed", user.login, "the first password has expired")
             raise ProblemError(
@@ -158,13 +161,14 @@ class Accounts:
         place: Key = ("code", network(browser.address))
         self._attempt(place)
         if not self.code.is_right(code):
+            self._failures.keep([place])
             self.trail.note(NOBODY, "set_up.failed", "", "wrong code")
             raise ProblemError(
                 403,
                 "wrong-code",
                 "the code is on the terminal where Liftguard was started; a restart makes a new one",
             )
-        self.limiter.succeeded(place)
+        self._succeeded(place)
         new = self.new_user(login, name, (Grant("admin"),), password)
         user = self.people.add(new, self.now(), first=True)
         self.keeper.note_set_up()
@@ -207,9 +211,10 @@ class Accounts:
         keys = keys_of(user.login, browser.address)
         self._attempt(*keys)
         if not self.passwords.verify(self.people.hash_of(user.id), current):
+            self._failures.keep(keys)
             self.trail.note(known.actor, "password.failed", user.login)
             raise ProblemError(403, "wrong-sign-in", "the current password is not right")
-        self.limiter.succeeded(*keys)
+        self._succeeded(*keys)
         self.check_password(new, user.login, user.name)
         if new == current:
             raise ProblemError(422, "weak-password", "this is the password that you have; use another")
@@ -227,7 +232,14 @@ class Accounts:
         if removed:
             log.info("%d audit entries were older than %d days", removed, self.rules.audit_days)
 
+    def _succeeded(self, *keys: Key) -> None:
+        had = [count for key in keys if (count := self.limiter.count(key)) and count.failures > 1]
+        self.limiter.succeeded(*keys)
+        if had:  # who mistypes nothing costs no write
+            self._failures.keep(keys)
+
     def _attempt(self, *keys: Key) -> None:
+        self._failures.restore()
         wait_s = self.limiter.attempt(*keys)
         if wait_s > 0:
             seconds = math.ceil(wait_s)

@@ -115,3 +115,15 @@ class AuditRow(Base):
         Index("ix_audit_entries_action_id", "action", "id"),
         Index("ix_audit_entries_target_id", "target", "id"),
     )
+
+
+class FailureRow(Base):
+    """Failed attempts of one address, or at one account; see `api.accounts.limits`."""
+
+    __tablename__ = "sign_in_failures"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    who: Mapped[str] = mapped_column(String(140), primary_key=True)
+    failures: Mapped[int] = mapped_column()
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    until_at: Mapped[datetime] = mapped_column(UtcDateTime())

@@ -67,6 +67,11 @@ def _picture(page: Page) -> None:
         summary.click()
 
 
+def _one_user(page: Page) -> None:
+    page.locator('main a[href^="/users/"]').nth(1).click()
+    page.wait_for_url("**/users/*")
+
+
 SHOTS: Final = (
     Shot("live-wall", "/", "guard", WALL, "zh", dark=True, full=False, docs=True),
     Shot("live-phone", "/", "guard", PHONE, "zh"),
@@ -93,6 +98,8 @@ SHOTS: Final = (
     Shot("webhooks-phone", "/webhooks", "admin", PHONE, "zh", dark=True),
     Shot("users", "/users", "admin", DESK, docs=True),
     Shot("users-phone", "/users", "admin", PHONE, "zh", dark=True),
+    Shot("user", "/users", "admin", DESK, docs=True, act=_one_user),
+    Shot("user-phone", "/users", "admin", PHONE, "zh", dark=True, act=_one_user),
     Shot("account", "/account", "admin", DESK, full=False, docs=True),
     Shot("account-phone", "/account", "guard", PHONE, "zh", dark=True, full=False, docs=True),
     Shot("sign-in", "/sign-in", None, DESK, full=False, docs=True),
