@@ -81,6 +81,7 @@ function showLatency(state) {
 }
 
 let loading = false;
+let shownEvents = "";
 let again = false;
 
 /** Newest events, rendered by the server. Guard stores an event just after it speaks of it: look twice. */
@@ -96,6 +97,8 @@ async function loadEvents() {
       const answer = await fetch(`/fragments/events?lang=${$("events").dataset.lang}`);
       if (!answer.ok) continue;
       const html = await answer.text();
+      if (html === shownEvents) continue; // the second look found what the first one did
+      shownEvents = html;
       const focused = document.activeElement?.closest("[data-event]")?.dataset.event;
       $("events").innerHTML = html;
       localTimes($("events"));
