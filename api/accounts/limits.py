@@ -99,7 +99,9 @@ class Limiter:
         """What is counted for a key now; None: nothing."""
         with self._lock:
             count, now_s = self._counts.get(key), self._clock()
-            return count and Count(count.failures, now_s - count.last_s, count.until_s - now_s)
+            if count is None:
+                return None
+            return Count(count.failures, now_s - count.last_s, count.until_s - now_s)
 
     def restore(self, key: Key, count: Count) -> None:
         """Go on from what was counted before, unless this process has counted already."""
