@@ -27,12 +27,12 @@ def told(haste: Haste, seconds: float, *, unread: float, begin_s: float = 0.0, l
 
 def test_a_box_that_looks_at_every_picture_skips_none() -> None:
     assert not told(Haste(), 60, unread=0.0)
-    assert not told(Haste(), 60, unread=0.4)
+    assert not told(Haste(), 60, unread=0.6)
 
 
 def test_pictures_that_nobody_reads_are_a_reason_until_they_are_read_again() -> None:
     haste = Haste()
-    assert told(haste, 3, unread=0.7)
+    assert told(haste, 3, unread=0.8)
     assert told(haste, AT_LEAST_S - 3, unread=0.0, begin_s=3.0)  # not with every passenger
     assert not told(haste, 5, unread=0.0, begin_s=AT_LEAST_S)
 
