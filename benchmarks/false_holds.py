@@ -73,6 +73,9 @@ def main() -> None:
     made.add_argument("--seed", type=int, default=1, help="which day (default: 1)")
     made.add_argument("--minutes", type=float, default=math.inf, help="stop then; figures of what was played")
     made.add_argument("--frames", type=int, default=0, help="with rests, so many frames in all (endurance)")
+    made.add_argument(
+        "--part", default="0/1", help="I/N: play every Nth entry, from I on, beside other parts"
+    )
     made.add_argument("--threads", type=int, help="of one inference (default: as in the settings)")
     options = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -180,6 +183,8 @@ class Player:
         self._material = material
         self._seed: int = options.seed
         self._frames: int = options.frames
+        part, parts = (int(v) for v in options.part.split("/"))
+        self._parts = (part, parts)
         self._until_s = time.monotonic() + options.minutes * 60
         made = folder / f"{detector.sha256[:8]}-{options.seed}"
         self._folder = made / rules_version(build_rules(settings.elevators[0]))
@@ -211,7 +216,7 @@ class Player:
                 for name, one in burst_of:
                     if time.monotonic() > self._until_s:
                         return
-                    if not self._frames and one in known[name]:
+                    if one % self._parts[1] != self._parts[0] or (not self._frames and one in known[name]):
                         continue
                     outcome = self._one(name, one)
                     if one not in known[name]:
