@@ -73,9 +73,7 @@ def main() -> None:
     made.add_argument("--seed", type=int, default=1, help="which day (default: 1)")
     made.add_argument("--minutes", type=float, default=math.inf, help="stop then; figures of what was played")
     made.add_argument("--frames", type=int, default=0, help="with rests, so many frames in all (endurance)")
-    made.add_argument(
-        "--part", default="0/1", help="I/N: every Nth entry, from I on; beside other parts"
-    )
+    made.add_argument("--part", default="0/1", help="I/N: every Nth entry, from I on; beside other parts")
     made.add_argument("--threads", type=int, help="of one inference (default: as in the settings)")
     options = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
