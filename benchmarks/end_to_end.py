@@ -172,6 +172,7 @@ def main() -> None:
             origin: summary([o for o in found if o.origin == origin])
             for origin in sorted({o.origin for o in found})
         },
+        "same_clips": beside(found, options.out / "end_to_end", name),
         "others_share": round(float(np.mean([o.others_share for o in found])), 3),
         "model": detectors[0].name,
         "model_sha256": detectors[0].sha256,
@@ -184,9 +185,13 @@ def main() -> None:
             ("seen_ms", "seen by the model"),
             ("pre_hold_ms", "pre-hold"),
             ("confirm_ms", "confirmed"),
+            ("pre_hold_inside_ms", "pre-hold, from the doorway"),
+            ("confirm_inside_ms", "confirmed, from the doorway"),
             ("release_ms", "released after leaving"),
         ):
             for origin, style in (("rendered", "-"), ("composited", "--")):
+                if origin == "composited" and "inside" in key:
+                    continue  # no landing is in their view
                 values = times([o for o in found if o.origin == origin], key)
                 if len(values):
                     share = np.linspace(0, 1, len(values))
@@ -229,6 +234,36 @@ def summary(found: list[Outcome]) -> dict[str, Any]:
         if gaps:
             figures[key] = spread(gaps)
     return figures
+
+
+def beside(found: list[Outcome], folder: Path, name: str) -> dict[str, Any]:
+    """The clips that were also played with another number at once, by the same model and commit.
+
+    Returns: per other number how many clips they share and the times of both, so that it can be seen whether
+    streams that play at the same time make each other late.
+    """
+    told: dict[str, Any] = {}
+    stem = name.rpartition("-")[0]
+    for path in sorted(folder.glob(f"{stem}-*.jsonl")):
+        if path.name == name:
+            continue
+        there = {
+            one["number"]: Outcome(**one) for one in map(json.loads, path.read_text("utf-8").splitlines())
+        }
+        both = [(here, there[here.number]) for here in found if here.number in there]
+        pairs: dict[str, Any] = {"n": len(both)}
+        for key in ("pre_hold_ms", "confirm_ms", "looked_ms"):
+            known = [(getattr(a, key), getattr(b, key)) for a, b in both]
+            known = [(a, b) for a, b in known if a is not None and b is not None]
+            if known:
+                here_ms, there_ms = np.array(known).T
+                pairs[key] = {
+                    "here": spread(here_ms),
+                    "there": spread(there_ms),
+                    "later_here": spread(here_ms - there_ms),
+                }
+        told[f"{path.stem.rpartition('-')[2]} at once"] = pairs
+    return told
 
 
 def share(found: list[Outcome], key: str) -> float:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.day_pieces import Material
 from benchmarks.e2e_clips import composited, load_scene, rendered
-from benchmarks.end_to_end import Facts, Heard, Outcome, outcome, summary
+from benchmarks.end_to_end import Facts, Heard, Outcome, beside, outcome, summary
 from datasets.shapes import Cutout
 from vision.types import E_BIKE, PERSON
 
@@ -60,6 +64,17 @@ def test_what_never_came_is_none_and_lowers_the_share() -> None:
     assert both["pre_hold_ms"]["most"] == 200
     assert both["pre_hold_to_confirm_ms"]["p50"] == 400
     assert isinstance(nothing, Outcome)
+
+
+def test_clips_that_were_played_with_others_at_once_too_are_compared(tmp_path: Path) -> None:
+    alone = outcome(CLIP, heard([(True, 2.2), (False, 4.5)], [2.6], [22]))
+    (tmp_path / "sha-commit-1-1.jsonl").write_text(json.dumps(asdict(alone)) + "\n")
+    (tmp_path / "sha-other-1-1.jsonl").write_text(json.dumps(asdict(alone)) + "\n")
+    late = outcome(CLIP, heard([(True, 2.25), (False, 4.5)], [2.7], [22]))
+    told = beside([late], tmp_path, "sha-commit-1-4.jsonl")
+    assert list(told) == ["1 at once"]
+    assert told["1 at once"]["n"] == 1
+    assert told["1 at once"]["pre_hold_ms"]["later_here"]["p50"] == pytest.approx(50)
 
 
 def test_a_composite_is_fully_in_view_when_no_part_is_outside() -> None:
