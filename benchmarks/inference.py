@@ -2,7 +2,8 @@
 
 Every configuration runs in a process of its own and all take turns, run by run, so a noisy machine disturbs
 all alike; ratios are taken within a turn, and their median comes with the middle half (p25 to p75). Input
-is what a 16:9 camera gives at that size. With a report of `benchmarks.pareto` of the same weights the plot
+is what a 16:9 camera gives at that size; where one run of the default size spends its time is told by kind of
+operation (`ops_ms`, one thread). With a report of `benchmarks.pareto` of the same weights the plot
 shows recall over milliseconds.
 
     python -m benchmarks.inference [--turns N] [--sizes 320 416 512] [--python PATH]
@@ -22,6 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.inference_ops import operations
 from benchmarks.peers import Peer
 from benchmarks.report import Target, emit, parser, run, spread
 from models.manifest import Manifest, ModelEntry, load_manifest
@@ -34,6 +36,7 @@ WORKER: Final = Path(__file__).with_name("inference_worker.py")
 RECALL: Final = Path(__file__).with_name("reports") / "pareto.json"
 CAMERA_WH: Final = (1280, 720)
 WARM_UP: Final = 3
+OPS_SIZE: Final = 416
 CPU, OPENVINO = "CPUExecutionProvider", "OpenVINOExecutionProvider"
 
 
@@ -88,6 +91,12 @@ def main() -> None:
             for c in took
             if c.provider == OPENVINO
         },
+        "ops_ms": {
+            f"{precision} {OPS_SIZE}": operations(
+                manifest.weights_dir / entry.file, _input_hw(entry, OPS_SIZE)
+            )
+            for precision, entry in entries.items()
+        },
         "left_out": left_out,
         "model_sha256": manifest.get(None).sha256,
     }
@@ -130,7 +139,7 @@ def _race(
     try:
         for config in configs:
             entry = entries[config.precision]
-            w, h = trimmed(CAMERA_WH, (config.size, config.size), entry.stride)
+            h, w = _input_hw(entry, config.size)
             python = sys.executable if config.provider == CPU else options.python
             arguments = (manifest.weights_dir / entry.file, config.provider, config.threads, h, w)
             peer = Peer(config.name, [python, str(WORKER), *map(str, arguments)])
@@ -151,6 +160,12 @@ def _race(
         for peer in peers.values():
             peer.stop()
     return {config: np.array(values) for config, values in took.items()}, left_out
+
+
+def _input_hw(entry: ModelEntry, size: int) -> tuple[int, int]:
+    """What the network is given of the camera's picture at that size."""
+    width, height = trimmed(CAMERA_WH, (size, size), entry.stride)
+    return height, width
 
 
 def _recall(path: Path, entries: dict[str, ModelEntry]) -> dict[tuple[str, int], float]:
