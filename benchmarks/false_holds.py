@@ -74,6 +74,7 @@ def main() -> None:
     made.add_argument("--minutes", type=float, default=math.inf, help="stop then; figures of what was played")
     made.add_argument("--frames", type=int, default=0, help="with rests, so many frames in all (endurance)")
     made.add_argument("--part", default="0/1", help="I/N: every Nth entry, from I on; beside other parts")
+    made.add_argument("--recorded", action="store_true", help="only judge again what the detector has seen")
     made.add_argument("--threads", type=int, help="of one inference (default: as in the settings)")
     options = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -183,12 +184,12 @@ class Player:
         self._frames: int = options.frames
         part, parts = (int(v) for v in options.part.split("/"))
         self._parts = (part, parts)
+        self._only_recorded: bool = options.recorded
         self._until_s = time.monotonic() + options.minutes * 60
         made = folder / f"{detector.sha256[:8]}-{options.seed}"
         self._folder = made / rules_version(build_rules(settings.elevators[0]))
         self._folder.mkdir(parents=True, exist_ok=True)
         self._kept = {kind: Recordings(made / f"{kind}-seen.jsonl") for kind in (DAY_NAME, CONTROL)}
-        self._judged_again = 0
         self._still: Image | None = None  # the car of the latest composite, empty
         self.car = Car.of(settings, detector, store=bool(self._frames))
         self.readings: list[tuple[int, float]] = [(0, resident_mib())]
@@ -214,13 +215,21 @@ class Player:
                 for name, one in burst_of:
                     if time.monotonic() > self._until_s:
                         return
-                    if one % self._parts[1] != self._parts[0] or (not self._frames and one in known[name]):
+                    if self._skipped(name, one, known[name]):
                         continue
                     outcome = self._one(name, one)
                     if one not in known[name]:
                         with (self._folder / f"{name}.jsonl").open("a", encoding="utf-8") as file:
                             file.write(json.dumps(outcome) + "\n")
                 self._rest(self._frames * (number + 1) // bursts)
+
+    def _skipped(self, name: str, number: int, known: set[int]) -> bool:
+        """An entry of another part, or one that need not or must not be played now."""
+        if number % self._parts[1] != self._parts[0] or (
+            self._only_recorded and number not in self._kept[name]
+        ):
+            return True
+        return not self._frames and number in known
 
     def outcomes(self, name: str, wanted: int) -> list[dict[str, Any]]:
         """What was played of the first so many."""
