@@ -62,6 +62,9 @@ class TamperParams:
     turned_barely: float = 0.55
     sprayed_match: float = 0.5
     sprayed_edges: float = 0.4
+    alike_match: float = 0.65  # the same two where what is left is the usual view: paint and grease bring no
+    alike_edges: float = 0.55  # edges of their own, people in plain dark coats do
+    alike_own: float = 0.65  # share of the edges that are left which the reference has
     back_match: float = (
         0.55  # from here on the view is the old one again; also what the reference may learn from
     )
@@ -220,8 +223,11 @@ def _kind(  # noqa: PLR0911  a list of cases, each a line of its own
         stays = float(np.count_nonzero(strong)) / strong.size / max(state.recent_share, 1e-6)
         if stays >= (p.turned_barely if lasting < p.turned_surely else p.turned_lasting):
             return "turned"
-    blotted = state.recent_share / max(state.share, 1e-6) < p.sprayed_edges
-    return "sprayed" if lasting < p.sprayed_match and blotted else None
+    left = state.recent_share / max(state.share, 1e-6)
+    blotted = lasting < p.sprayed_match and left < p.sprayed_edges
+    if not blotted and lasting < p.alike_match and left < p.alike_edges:
+        blotted = agreement(look.edges, state.reference, p.edge) >= p.alike_own
+    return "sprayed" if blotted else None
 
 
 def _settle(

@@ -29,6 +29,7 @@ KINDS = {
     "cap": {"dark", "covered"},
     "cloth or hand": {"covered"},
     "tape": {"covered"},
+    "paint over three quarters": {"sprayed", "covered", "turned"},
     PAINT: {"sprayed", "covered", "turned"},
     "grease": {"sprayed", "covered", "turned"},
     "turned by a third": {"turned"},
