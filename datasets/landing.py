@@ -17,9 +17,9 @@ from datasets.shapes import Cutout
 from datasets.split import is_val
 from vision.types import E_BIKE, PERSON, STROLLER, WHEELCHAIR
 
-VIEWS = 8
+VIEWS = 3
 """Views of each rendered landing."""
-LAID = 8
+LAID = 3
 """Pictures with a real vehicle laid into each rendered landing that has room for one."""
 SHARES = {E_BIKE: 0.5, STROLLER: 0.25, WHEELCHAIR: 0.25}
 SLENDER = 0.8
