@@ -82,7 +82,7 @@ SHOTS: Final = (
     Shot("review-list-phone", "/review", "manager", PHONE, "zh", full=False),
     Shot("review-phone", "/review", "manager", PHONE, "zh", full=False, docs=True, act=_open_first),
     Shot("review-phone-whole", "/review", "manager", PHONE, "zh", act=_open_first),
-    Shot("event", "/events/{1}", "manager", (1280, 1040), full=False, docs=True),
+    Shot("event", "/events/{1}", "manager", (1280, 1220), full=False, docs=True),
     Shot("event-viewer", "/events/{1}", "viewer", DESK, "zh"),
     Shot("event-phone-dark", "/events/{1}", "guard", PHONE, "zh", dark=True),
     Shot("statistics", "/statistics?span=month", "manager", DESK, docs=True),
