@@ -71,6 +71,7 @@ class OnnxDetector:
         self._lock = threading.Lock()
         self._stage_s: Mapping[str, float] = MappingProxyType({"preprocess": 0.0, "run": 0.0, "decode": 0.0})
         self._buffers: dict[tuple[int, int], _Buffers] = {}
+        self._raw_floor = (-1.0, 0.0)  # a floor, and what it is before calibration; it is the same all day
 
         check_providers(providers)
         data = entry.read_weights(weights_dir)
@@ -182,7 +183,9 @@ class OnnxDetector:
         ids, iou = self._canonical_ids, self._entry.nms_iou
         if self._entry.calibration is None:
             return decode(head, ids, fitted, conf=floor, nms_iou=iou)
-        raw = uncalibrated_floor(*self._lines, floor)
+        if self._raw_floor[0] != floor:
+            self._raw_floor = (floor, uncalibrated_floor(*self._lines, floor))
+        raw = self._raw_floor[1]
         return calibrated(decode(head, ids, fitted, conf=raw, nms_iou=iou), *self._lines, floor)
 
     def _warm_up(self, runs: int) -> None:

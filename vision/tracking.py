@@ -31,6 +31,7 @@ _FORBIDDEN: Final = 1e4
 """Cost of a pair that must not be matched: more than all allowed pairs of a frame together (64 of under 20),
 and far below 1e6, which the solver takes for infinite."""
 _TINY: Final = 1e-6
+_FEW: Final = 12  # pairs of a track and an observation up to which plain numbers are quicker than arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def _associate(
     """Pairs of least total cost; tracks left; observations left."""
     if not live or not seen:
         return [], live, seen
-    cost = _cost(live, seen, t_s, p)
+    cost = (_few_cost if len(live) * len(seen) <= _FEW else _cost)(live, seen, t_s, p)
     good = [(r, c) for r, c in least_cost(cost) if cost[r, c] < _FORBIDDEN]
     used_rows, used_columns = {r for r, _ in good}, {c for _, c in good}
     return (
@@ -199,6 +200,8 @@ def least_cost(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
     Args:
         cost: (rows, columns) float64, at least one of each, every value below 1e6.
     """
+    if cost.shape == (1, 1):
+        return [(0, 0)]
     _, column_of, _ = lapjv(np.ascontiguousarray(cost), extend_cost=True)
     return [(row, int(column)) for row, column in enumerate(column_of) if column >= 0]
 
@@ -220,6 +223,32 @@ def _cost(live: list[Live], seen: list[Observed], t_s: float, p: TrackParams) ->
     allowed = near & (known | (iou >= p.flip_iou))
     # Another class costs half a box of overlap: of two vehicles side by side each keeps its own.
     return np.where(allowed, (1 - iou) + shift + np.where(known, 0.0, 0.5), _FORBIDDEN)
+
+
+def _few_cost(live: list[Live], seen: list[Observed], t_s: float, p: TrackParams) -> NDArray[np.float64]:
+    """`_cost` pair by pair in plain numbers: quicker for the few that there mostly are."""
+    cost = np.full((len(live), len(seen)), _FORBIDDEN)
+    for row, one in enumerate(live):
+        box = _predicted(one, t_s, p)
+        diagonal = math.hypot(box[2] - box[0], box[3] - box[1]) + _TINY
+        own = _area(box)
+        reach = p.match_shift + p.shift_per_s * (t_s - one.track.last_s)
+        for column, o in enumerate(seen):
+            iou, other = pair_iou(box, o.xyxy), _area(o.xyxy)
+            dx = (box[0] + box[2] - o.xyxy[0] - o.xyxy[2]) / 2
+            dy = (box[1] + box[3] - o.xyxy[1] - o.xyxy[3]) / 2
+            shift = math.hypot(dx, dy) / diagonal
+            known = o.scores[one.track.class_id] > 0
+            near = (iou >= p.match_iou or shift <= reach) and max(
+                own / other, other / own
+            ) <= p.max_area_ratio
+            if near and (known or iou >= p.flip_iou):
+                cost[row, column] = (1 - iou) + shift + (0.0 if known else 0.5)
+    return cost
+
+
+def _area(box: Box) -> float:
+    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0) + _TINY
 
 
 def _predicted(one: Live, t_s: float, p: TrackParams) -> Box:
