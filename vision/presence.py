@@ -41,6 +41,7 @@ class PresenceParams:
     again_s: float = 0.45  # ... two frames apart at 5 fps. Fainter single calls are a sleeve or a door jamb
     overrule_hits: int = 2  # sure frames in a row that convince against the vote
     keep_prob: float = 0.5  # below this the vote is lost
+    keep_conf: float = 0.4  # a fainter frame keeps nothing, however the vote stands: empty cars score too
     off_s: float = 0.6  # gone only after this: rides out missed frames, leaves the hold step 2.4 of its 3 s
 
     def __post_init__(self) -> None:
@@ -58,6 +59,7 @@ class PresenceParams:
             "again_s": (0, 2),
             "overrule_hits": (1, 100),
             "keep_prob": (0, 0.9),
+            "keep_conf": (0, 1),
             "off_s": (0, 0.7),
         }
         check_ranges(self, ranges)
@@ -161,7 +163,7 @@ def _look(
     again = called_s is not None and t_s - called_s <= p.again_s
     # A frame that says so itself, or, once it is on, a vote that stands: one odd frame does not end it.
     convincing = (called and (on or again or track.conf >= p.sure_conf)) or (
-        matched and on and prob >= p.keep_prob
+        matched and on and prob >= p.keep_prob and track.conf >= p.keep_conf
     )
     if convincing and zone in p.holding_zones:
         here_s, here = t_s, zone

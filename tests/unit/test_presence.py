@@ -228,6 +228,17 @@ def test_out_of_the_zone_is_off_within_the_off_delay() -> None:
     assert last_in_s + 0.45 <= inside[-1] <= last_in_s + 0.65
 
 
+@pytest.mark.parametrize(("left_behind", "off"), [(0.3, True), (0.45, False)])
+def test_what_is_called_faintly_where_it_stood_does_not_keep_the_door(left_behind: float, off: bool) -> None:
+    """A vehicle that leaves past a part of the car that looks a little like one."""
+    scene = Scene()
+    for _ in range(20):
+        scene.show((box(100), 0.9, E_BIKE))
+    for _ in range(7):  # off_s and a frame: the vote alone would stand for seconds more
+        last = scene.show((box(105), left_behind, E_BIKE))
+    assert bool(last.sightings) is not off
+
+
 def test_still_keeps_what_was_said_at_a_later_time() -> None:
     scene = Scene()
     seen = scene.show((box(100), 0.7, E_BIKE))
