@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -29,16 +28,6 @@ def _(connection):
     connection.connection.driver_connection.execute("PRAGMA synchronous = OFF")
 """
 """A store that does not wait for the disk."""
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[FailingDisk]:
-    try:
-        disk = FailingDisk(tmp_path / "disk")
-    except OSError as exc:
-        pytest.skip(f"needs Linux to make and mount a file system: {exc}")
-    yield disk
-    disk.gone()
 
 
 def cut_the_power(disk: FailingDisk, folder: Path, script: str, times: int) -> int:
@@ -93,11 +82,13 @@ def check(path: Path, said: str) -> None:
 
 
 def test_a_power_cut_between_write_and_sync_loses_nothing_that_was_acknowledged(
-    tmp_path: Path, disk: FailingDisk
+    tmp_path: Path, failing_disk: FailingDisk
 ) -> None:
-    assert cut_the_power(disk, tmp_path, WRITER, CUTS) >= CUTS // 3
+    assert cut_the_power(failing_disk, tmp_path, WRITER, CUTS) >= CUTS // 3
 
 
-def test_a_store_that_does_not_wait_for_the_disk_is_found_out(tmp_path: Path, disk: FailingDisk) -> None:
+def test_a_store_that_does_not_wait_for_the_disk_is_found_out(
+    tmp_path: Path, failing_disk: FailingDisk
+) -> None:
     with pytest.raises(AssertionError, match="lost:"):
-        cut_the_power(disk, tmp_path, LAZY + WRITER, CUTS)
+        cut_the_power(failing_disk, tmp_path, LAZY + WRITER, CUTS)

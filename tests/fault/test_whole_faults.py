@@ -184,16 +184,6 @@ def test_a_full_disk_in_a_hold_costs_no_release_and_no_event(tmp_path: Path, dis
         eventually(lambda: stage.log_is_whole(allow_open=True).count("left") >= 2, LATE_S, stage.whole.said)
 
 
-@pytest.fixture
-def failing_disk(tmp_path: Path) -> Iterator[FailingDisk]:
-    try:
-        disk = FailingDisk(tmp_path / "disk")
-    except OSError as exc:
-        pytest.skip(f"needs Linux to make and mount a file system: {exc}")
-    yield disk
-    disk.gone()
-
-
 @pytest.mark.slow
 def test_a_disk_that_becomes_read_only_in_a_hold(tmp_path: Path, failing_disk: FailingDisk) -> None:
     stage = Stage(tmp_path, visit_s=6.0, data_dir=failing_disk.at / "var")
