@@ -26,9 +26,7 @@ ALL: Final = (
     "end_to_end",
 )
 """What `all` runs, quickest first. `endurance` and `false_holds` take hours: they are run by name."""
-_NOT_RUN: Final = frozenset(
-    {"__init__", "report", "machine", "compare", "peer_worker", "inference_worker", "day_cutouts"}
-)
+_NOT_RUN: Final = frozenset({"__init__", "report", "machine", "compare", "peer_worker", "inference_worker"})
 COMPARE: Final = "--compare"
 
 

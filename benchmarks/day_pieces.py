@@ -1,7 +1,7 @@
 """What may enter the car on a synthetic day: held-out cut-outs, and empty cabins to lay them into.
 
 The cut-outs are those that `datasets.split` keeps out of training; people and wheelchair users are those that
-somebody has looked at (`benchmarks.day_cutouts`). The cabins are the hand-corrected ceiling
+somebody has looked at (`datasets.whole`). The cabins are the hand-corrected ceiling
 frames in which nothing is labelled, most of them seen in training: held-out ones are too few. No local set
 holds suitcases or carts, so those are drawn.
 """
@@ -16,11 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.day_cutouts import chosen_pieces
+from datasets.choosing import chosen_pieces
 from datasets.composite import fit
 from datasets.shapes import Cutout
 from datasets.sources import cutouts, mosaics
 from datasets.split import is_val
+from datasets.whole import KINDS as KINDS_WHOLE
+from datasets.whole import SET
 from vision.errors import ConfigError
 from vision.sources import iter_frames
 from vision.types import BICYCLE, E_BIKE, PERSON, STROLLER, WHEELCHAIR, Image
@@ -42,7 +44,7 @@ class Material:
 def gather(data: Path, chosen: Path) -> Material:
     """Everything held out in the local data folder, and the people that somebody has chosen.
 
-    Args: chosen: a folder of `benchmarks.day_cutouts`. Raises: ConfigError if a kind has nothing.
+    Args: chosen: a folder of `datasets.whole`. Raises: ConfigError if a kind has nothing.
     """
     try:
         pieces = list(cutouts(data, is_val))
@@ -51,7 +53,7 @@ def gather(data: Path, chosen: Path) -> Material:
         raise ConfigError(
             f"{data}: no cut-outs to make a day of ({exc}); set LIFTGUARD_DATA, see datasets/README.md"
         ) from exc
-    pieces += [piece for _, piece in chosen_pieces(chosen)]
+    pieces += chosen_pieces(chosen, KINDS_WHOLE, SET)
     by_kind = {kind: [p for p in pieces if p.class_id == number] for kind, number in KINDS.items()}
     by_kind["e_bike"] = [p for p in pieces if p.class_id == E_BIKE]
     lacking = [kind for kind, found in by_kind.items() if not found]

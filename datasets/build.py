@@ -14,7 +14,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,7 @@ import numpy as np
 
 from datasets.boxes import Sample, read_yolo, yolo_text
 from datasets.ceiling import scene
+from datasets.choosing import chosen_pieces
 from datasets.composite import OUT_PX, Rng, distant, fit, place, quarter_turned, view
 from datasets.faults import recorded
 from datasets.landing import landings
@@ -30,6 +31,8 @@ from datasets.pieces import rendered as rendered_pieces
 from datasets.shapes import Cutout
 from datasets.sources import CHECK_ONLY, READERS, Teacher, cutouts, load_teacher
 from datasets.split import is_val, split
+from datasets.standing import standing
+from datasets.whole import KINDS, SET
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR
 
 VIEWS: Mapping[str, float] = {
@@ -44,7 +47,7 @@ FAR_VIEWS: Mapping[str, float] = {
 """Further views seen from far away: missed wheelchairs were small in long halls."""
 VIEWS_EMPTY_CHAIRS = 4.0
 """Views per picture of the source set "dd": the only powered and empty wheelchairs, alike to mopeds."""
-CCTV_VIEWS = {True: 20, False: 8}
+CCTV_VIEWS = {True: 40, False: 16}
 """Views per ceiling frame with and without an e-bike: they are the only real in-domain pictures."""
 CCTV_TURNED = 0.12
 """Share of those turned by one to three quarters."""
@@ -52,7 +55,7 @@ CCTV_RECORDED = 0.25
 """Share of those that go through night, infrared, H.264 and burnt-in dates as well."""
 PASTED: Mapping[int, int] = {E_BIKE: 90, STROLLER: 60, WHEELCHAIR: 50, BICYCLE: 50, KICK_SCOOTER: 10}
 """Composites on ceiling frames per class of side-view cut-out."""
-PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 420, STROLLER: 180, BICYCLE: 180, KICK_SCOOTER: 30}
+PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 670, STROLLER: 260, BICYCLE: 240, KICK_SCOOTER: 30}
 """Composites on pictures of people and rooms taken at eye level, as a landing camera or a phone sees it."""
 CEILING_REAL = 700
 """Scenes of real e-bikes cut out of ceiling frames, laid into other cabins and rooms."""
@@ -197,15 +200,17 @@ def read_rendered(folder: Path) -> Iterator[Sample]:
         yield Sample(image.astype(np.uint8), boxes, f"render_{path.stem}", f"render/{path.stem}")
 
 
-def build(
-    out: Path,
-    data: Path,
-    teacher: Teacher,
-    seed: int,
-    rendered: Path | None = None,
-    pieces: Path | None = None,
-    landing: Path | None = None,
-) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What was made beforehand, each folder for one set; without it that set is left out."""
+
+    rendered: Path | None = None  # cabins of render/training_stills.py, in YOLO form
+    pieces: Path | None = None  # RGBA vehicles of render/cutouts.py
+    landing: Path | None = None  # landings of render/training_stills.py --landing, in YOLO form
+    whole: Path | None = None  # people that somebody chose, of datasets.whole --side train
+
+
+def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) -> dict[str, object]:
     """Write the sets under ``out`` and return the manifest.
 
     Raises: FileNotFoundError if ``data`` lacks a set.
@@ -230,8 +235,8 @@ def build(
             others += train
         if name in ("wheelchair", "coco"):
             rooms += [s for s in train if _has(s, PERSON) and not _has(s, E_BIKE)]
-    from_above = list(rendered_pieces(pieces)) if pieces is not None else []
-    drawn = [] if rendered is None else list(read_rendered(rendered))
+    from_above = list(rendered_pieces(given.pieces)) if given.pieces is not None else []
+    drawn = [] if given.rendered is None else list(read_rendered(given.rendered))
     others = [o for o in others if all(b.class_id == PERSON for b in o.boxes) and _roomy(o)]
     scenes = _ceiling_scenes(frames, drawn, others, from_above, rng)
     sets["ceiling"] = {
@@ -241,14 +246,23 @@ def build(
     sideways = list(cutouts(data))
     composites = _composites(frames, rooms, sideways, rng)
     sets["composites"] = {"rights": "made of the sets above; train only", **_write_all(out, composites)}
-    if rendered is not None:
+    if given.rendered is not None:
         # One view each: camera faults and small turns come on top.
         counts_r = _write_all(out, (view(s, rng, s.name, 12.0, E_BIKE) for s in drawn))
         sets["rendered"] = {"rights": "rendered by datasets/render, see its licences", **counts_r}
-    if landing is not None:
+    if given.landing is not None:
         own = np.random.default_rng((seed, len(sets)))  # does not change what is drawn above
-        counts_l = _write_all(out, landings(list(read_rendered(landing)), sideways, own))
+        counts_l = _write_all(out, landings(list(read_rendered(given.landing)), sideways, own))
         sets["landing"] = {"rights": "rendered, with cut-outs of the sets above; train only", **counts_l}
+    if given.whole is not None:
+        own = np.random.default_rng((seed, len(sets)))
+        people = list(chosen_pieces(given.whole, KINDS, SET))
+        bikes = [c for c in from_frames(frames, chosen()) if c.class_id == E_BIKE]
+        vehicles = bikes + [c for c in people + sideways if c.class_id not in (E_BIKE, PERSON)]
+        cabins = [f for f in frames if _roomy(f, 1.8) and all(b.class_id == PERSON for b in f.boxes)]
+        upright = [c for c in people if c.class_id == PERSON]
+        upright_scenes = standing((cabins, drawn, others), upright, vehicles, others, own)
+        sets["standing"] = {"rights": "made of the sets above; train only", **_write_all(out, upright_scenes)}
     manifest: dict[str, object] = {
         "seed": seed,
         "longest_side_px": OUT_PX,
@@ -276,9 +290,11 @@ def main() -> None:
     parser.add_argument("--rendered", type=Path, help="rendered pictures in YOLO form to mix in")
     parser.add_argument("--pieces", type=Path, help="RGBA renders of datasets/render/cutouts.py to lay in")
     parser.add_argument("--landing", type=Path, help="renders of training_stills.py --landing to mix in")
+    parser.add_argument("--whole", type=Path, help="people chosen by eye (datasets.whole --side train)")
     args = parser.parse_args()
     teacher = load_teacher(args.teacher)
-    manifest = build(args.out, args.data, teacher, args.seed, args.rendered, args.pieces, args.landing)
+    given = Folders(args.rendered, args.pieces, args.landing, args.whole)
+    manifest = build(args.out, args.data, teacher, args.seed, given)
     print(json.dumps(manifest, indent=2))
 
 

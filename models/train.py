@@ -229,6 +229,8 @@ def train(settings: TrainSettings) -> Path:
     Raises: LiftguardError without the train extra; ConfigError for missing weights, data or wrong classes.
     """
     ultralytics = _ultralytics()
+    import torch
+
     for what, path in (("starting weights", settings.weights), ("data description", settings.data)):
         if not path.is_file():
             raise ConfigError(f"{what} not found: {path}")
@@ -242,6 +244,8 @@ def train(settings: TrainSettings) -> Path:
     print(f"classes: {start.names}; batch norms measured: {changed}")
     for parameter in start.parameters():
         parameter.requires_grad_(True)
+    # oneDNN's convolutions are 15 % faster this way round on a CPU (models/runs.md, fifth round)
+    start = start.to(memory_format=torch.channels_last)
 
     def get_model(_self: Any, _cfg: Any = None, _weights: Any = None, _verbose: bool = True, **_: Any) -> Any:
         return start  # the trainer would rebuild a narrower head and lose COCO's
