@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.settings import HoldSettings, ScheduleSettings, Settings, ZoneSettings
+from api.settings import Settings
+from api.settings_camera import ZoneSettings
+from api.settings_hold import HoldSettings, ScheduleSettings
 from vision.errors import ConfigError, ConflictError, StorageError
 
 FOLDER: Final = "settings.d"

@@ -16,7 +16,9 @@ from api.live import ReleaseReply, RestartRequest
 from api.overlay import Changes, Kept
 from api.preview import Judged, Thresholds, judge
 from api.problems import ProblemError, responses
-from api.settings import HoldSettings, ScheduleSettings, Settings, ZoneSettings
+from api.settings import Settings
+from api.settings_camera import ZoneSettings
+from api.settings_hold import HoldSettings, ScheduleSettings
 from api.statistics_read import read_facts
 from api.times import utc_now
 from api.web_parts import Parts, parts_of

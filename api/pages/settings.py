@@ -17,7 +17,7 @@ from api import overlay
 from api.accounts.who import Actor, Right, needs
 from api.pages.shell import Lang, render
 from api.routes_settings import ThresholdsBody, now_of, settings_body
-from api.settings import HoldSettings
+from api.settings_hold import HoldSettings
 from api.web_parts import parts_of
 
 router = APIRouter(include_in_schema=False)

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from api.settings import ElevatorSettings, HoldSettings, ScheduleSettings
+from api.settings import ElevatorSettings
+from api.settings_hold import HoldSettings, ScheduleSettings
 from hardware.hold import Phase
 from hardware.rig.rules import ElevatorRules
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.settings import HoldSettings
+from api.settings_hold import HoldSettings
 from hardware.hold import HoldRules, Inputs
 from hardware.hold import initial as hold_initial
 from hardware.hold import step as hold_step

@@ -25,7 +25,9 @@ from api.commission.walk import report_path, site_of, walk, write_report
 from api.commission.words import Words
 from api.link import GuardLink
 from api.run_dir import guard_run_dir
-from api.settings import ElevatorSettings, InputSettings, Settings, ZoneSettings
+from api.settings import ElevatorSettings, Settings
+from api.settings_camera import ZoneSettings
+from api.settings_wiring import InputSettings
 from hardware.relay import FakeRelay
 from hardware.values import Inputs
 from tests.support.fakes import FakeClock

@@ -14,7 +14,9 @@ from api.load import load_settings
 from api.overlay import Changes, ElevatorChange, Kept, VisionChange
 from api.preview import Thresholds, confirmed_at, judge
 from api.records import Evidence
-from api.settings import HoldSettings, ScheduleSettings, Settings, ZoneSettings
+from api.settings import Settings
+from api.settings_camera import ZoneSettings
+from api.settings_hold import HoldSettings, ScheduleSettings
 from vision.errors import ConfigError, ConflictError
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)

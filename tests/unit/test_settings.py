@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from api.load import load_settings
-from api.settings import DRIVER_KEYS, RelaySettings, Settings
+from api.settings import Settings
+from api.settings_wiring import DRIVER_KEYS, RelaySettings
 from vision.errors import ConfigError
 
 
