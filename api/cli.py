@@ -143,7 +143,7 @@ def web(
 ) -> None:
     """Only the page and the API (the other process of `run`)."""
     from api.load import load_settings
-    from api.main import run_web
+    from api.web_main import run_web
 
     sys.exit(run_web(load_settings(config, overrides=_overrides(None, {"web.host": host, "web.port": port}))))
 

@@ -148,8 +148,8 @@ def _open(config: Path | None) -> tuple[Accounts, Actor]:
     from api.accounts.rights import Actor, Right
     from api.accounts.rules import rules_of
     from api.accounts.service import Accounts
+    from api.data_dir import make_private
     from api.load import load_settings
-    from api.main import make_private
     from api.store import Store
 
     settings = load_settings(config)

@@ -29,8 +29,9 @@ from api.about import version
 from api.doors import build_contacts
 from api.link import LIVE, socket_address
 from api.load import find_config, load_settings
-from api.main import build_detector, build_source, check_port
+from api.main import build_detector, build_source
 from api.outputs import no_player, speaks
+from api.port import check_port
 from api.relays import build_board, build_inputs, build_relay
 from api.run_dir import current_run_dir
 from api.settings import ElevatorSettings, Settings

@@ -1,41 +1,36 @@
-"""The composition root: the only file that names concrete classes and puts them together."""
+"""The composition root of guard: it names concrete classes and puts them together (`api.web_main`: of web)."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
-import socket
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.about import version
 from api.again import is_started_again
 from api.book import EventBook, Identity
 from api.cameras.book import CameraBook
+from api.data_dir import StoreOpener, make_private
 from api.doors import build_door
 from api.elevator import Elevator, Parts, whereabouts
 from api.evidence.converter import Converter
 from api.evidence.desk import Desk
 from api.evidence.limits import limits_of
-from api.evidence.salvage import NOT_FINISHED
 from api.evidence.studio import Studio
 from api.evidence.sweeper import Sweeper
 from api.guard import Guard
 from api.latency import LatencyWindow
 from api.link import GuardLink
-from api.logs import set_up_logging
 from api.metrics import GuardMetrics
 from api.notify import Notifier
 from api.outputs import build_heartbeat, build_voice
 from api.recorder import Recorder
 from api.relays import build_inputs, build_relay, with_schedule
 from api.reload import ModelReload, info_of, votes_for
-from api.run_dir import current_run_dir, guard_run_dir
+from api.run_dir import guard_run_dir
 from api.settings import ElevatorSettings, Settings
 from api.times import WallTime
 from api.watch import Watch, leave_at_once
@@ -47,7 +42,7 @@ from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
 from vision.clips.rules import ClipRules
-from vision.errors import ConfigError, LiftguardError, StorageError
+from vision.errors import LiftguardError
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
@@ -63,9 +58,6 @@ if TYPE_CHECKING:
     from api.store import Store
 
 log = logging.getLogger(__name__)
-
-SWITCH_S = 0.0005
-"""So long may one thread of web keep the interpreter from another that waits for it."""
 
 
 def build_detector(settings: Settings) -> OnnxDetector:
@@ -249,108 +241,6 @@ def open_relays(elevators: Sequence[ElevatorSettings]) -> list[Relay]:
             relay.close()
         raise failed
     return opened
-
-
-def make_private(folder: Path) -> None:
-    """Make the data folder, if it is not there, for this user alone. Raises: StorageError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as exc:
-        if exc.errno == errno.EROFS:  # a card that has worn out: no reason to leave a door unguarded
-            log.error("cannot make the data folder %s: %s; events wait until it can be written", folder, exc)
-            return
-        raise StorageError(f"cannot make the data folder {folder}: {exc}; set data_dir to another") from exc
-
-
-class StoreOpener:
-    """Opens the store with its tables up to date; the first time it closes the events that a crash left open.
-
-    Only the first time: later, an open event is this run's own.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._url = settings.store_url
-        self._first = True
-
-    def __call__(self) -> Store:
-        """Raises: StorageError."""
-        from api.store import Store
-
-        store = Store(self._url)
-        store.migrate()
-        if self._first:
-            found = store.close_interrupted()
-            store.fail_unfinished(NOT_FINISHED)
-            store.close_interrupted_troubles()
-            self._first = False
-            if found:
-                log.warning("%d event(s) were open when guard last ended: now marked as interrupted", found)
-        return store
-
-
-def check_port(host: str, port: int) -> None:
-    """Raises: ConfigError if the page cannot listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-        try:
-            probe.bind((host, port))
-        except OSError as exc:
-            raise ConfigError(
-                f"the page cannot listen on {host}:{port} ({exc.strerror or exc}); "
-                "stop the program that uses it, or choose another with --port or web.port"
-            ) from exc
-
-
-def run_web(settings: Settings) -> int:
-    """Serve the page and the API until a signal comes. Returns the exit code."""
-    from api.accounts.oidc import Oidc
-    from api.accounts.rules import rules_of
-    from api.accounts.service import Accounts
-    from api.accounts.setup_code import print_code
-    from api.notices.build import build_notices
-    from api.privacy.blurrer import HeadBlurrer
-    from api.store import Store
-    from api.web import create_app, make_server  # here, so that guard carries no web server in its memory
-    from api.web_link import WebLink
-
-    os.umask(0o077)  # as guard
-    # Every send gives the interpreter away; with the usual 5 ms a busy thread would keep it from the thousand
-    # messages a second of fifty live pages.
-    sys.setswitchinterval(SWITCH_S)
-    set_up_logging(settings.log_level, "web")
-    check_port(settings.web.host, settings.web.port)
-    make_private(settings.data_dir)
-    store = Store(settings.store_url)
-    try:
-        store.migrate()
-    except StorageError as exc:  # the page still shows the doors, and says that events cannot be read
-        log.error("%s", exc)
-    web = settings.web
-    accounts = Accounts(store, rules_of(settings), oidc=Oidc(web.oidc) if web.oidc else None)
-    link = WebLink(current_run_dir(settings))
-    quietly = settings.detector.model_copy(update={"threads": 1})  # beside guard, which needs the cores
-    one_thread = settings.model_copy(update={"detector": quietly})
-    app = create_app(
-        store,
-        link,
-        version=version(),
-        allowed_hosts=web.allowed_hosts,
-        settings=settings,
-        evidence_dir=settings.evidence_dir,
-        accounts=accounts,
-        blurrer=HeadBlurrer(settings.data_dir / "blurred", lambda: build_detector(one_thread)),
-        background=build_notices(settings, store, link, version()),
-    )
-    log.info("the page is at %s", web.address)
-    if accounts.keeper.remembered_set_up() is False and not print_code(
-        accounts.code, web.address, sys.stderr
-    ):
-        log.warning("no account has been made yet: run `liftguard user add` on this machine")
-    tls = (web.tls_certificate, web.tls_key) if web.tls_certificate and web.tls_key else None
-    make_server(app, web.host, web.port, tls=tls, trusted_proxies=web.trusted_proxies).run()
-    store.close()
-    return 0
 
 
 def build_elevator(

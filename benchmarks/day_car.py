@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api.book import EventBook, Identity
-from api.main import StoreOpener, build_perceiver, build_rules
+from api.data_dir import StoreOpener
+from api.main import build_perceiver, build_rules
 from api.recorder import Recorder
 from api.replay import TICK_HZ
 from api.settings import Settings

@@ -28,8 +28,9 @@ from rich.console import Console
 from rich.progress import track
 
 from api.book import EventBook, Identity, Write
+from api.data_dir import StoreOpener
 from api.load import load_settings
-from api.main import StoreOpener, build_detector, build_perceiver, build_rules
+from api.main import build_detector, build_perceiver, build_rules
 from api.recorder import Recorder
 from api.settings import Settings
 from benchmarks.report import Target, emit, parser, run

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from api.book import Write
+from api.data_dir import StoreOpener, make_private
 from api.elevator import Elevator
 from api.guard import Guard
 from api.link import GuardLink
 from api.live import Command, ModelInfo, ReleaseReply
 from api.load import load_settings
-from api.main import StoreOpener, check_port, make_private
+from api.port import check_port
 from api.recorder import Recorder
 from api.run_dir import current_run_dir
 from api.settings import Settings

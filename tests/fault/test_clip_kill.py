@@ -11,10 +11,10 @@ from random import Random
 import pytest
 
 from api.book import Write
+from api.data_dir import StoreOpener
 from api.evidence.files import EvidenceFile
 from api.evidence.maker import POLL_S
 from api.evidence.salvage import recover
-from api.main import StoreOpener
 from api.store import Store
 from api.times import WallTime
 from tests.support.filming_child import FPS, desk_in, film_until_killed, read_log, settings_in

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from api.book import EventWrites, Sink, Write
+from api.data_dir import StoreOpener
 from api.evidence.desk import Desk
 from api.evidence.maker import ClipMaker
-from api.main import StoreOpener
 from api.recorder import Recorder
 from api.records import NewEvent, new_event_id
 from api.settings import Settings

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from api.data_dir import StoreOpener
 from api.evidence.salvage import CRASHED, CRASHED_EARLY, NOT_BEGUN, NOT_FINISHED, recover
-from api.main import StoreOpener
 from api.records import new_event_id
 from api.times import WallTime
 from tests.support.desk import Filmed, utc
