@@ -1,4 +1,4 @@
-"""The composition root of guard: it names concrete classes and puts them together (`api.web_main`: of web)."""
+"""The composition root of guard: names concrete classes and puts them together (`api.web_main`: of web)."""
 
 from __future__ import annotations
 
