@@ -39,16 +39,10 @@ endif
 run: $(VENV)/.runtime ## run the main job; SOURCE=rtsp://… | 0 | clip.mp4 | folder/ takes real input
 	@$(BIN)/liftguard run $(RUN_ARGS)
 
-# What measures real stalls or starts whole processes runs one by one. All else runs side by side meanwhile, behind it
-# (nice 19): the former mostly waits. What the others said is shown when both are done.
+# Side by side first, one file to a worker; then, one by one, what measures real stalls or starts whole processes.
 test: $(VENV)/.dev ## all tests but the long ones
-	@others=$$(mktemp); \
-	nice -n 19 $(BIN)/python -m pytest -m 'not slow and not hw and not alone' -n auto --maxprocesses=4 --dist=loadfile \
-	  -o cache_dir=.pytest_cache/beside >$$others 2>&1 & beside=$$!; \
-	trap 'kill $$beside 2>/dev/null; rm -f $$others; exit 130' INT TERM; \
-	$(BIN)/python -m pytest -m 'alone and not slow and not hw' --durations=10; alone=$$?; \
-	echo "Waiting for the tests that run side by side ..."; \
-	wait $$beside; beside=$$?; cat $$others; rm -f $$others; exit $$((beside | alone))
+	@$(BIN)/python -m pytest -m 'not slow and not hw and not alone' -n auto --maxprocesses=4 --dist=loadfile; beside=$$?; \
+	$(BIN)/python -m pytest -m 'alone and not slow and not hw'; alone=$$?; exit $$((beside | alone))
 
 test-slow: $(VENV)/.dev ## the long tests too, and properties with many more examples
 	@$(BIN)/python -m pytest -m 'not hw' --hypothesis-profile=thorough --timeout=3600
