@@ -143,6 +143,11 @@ def _roomy(sample: Sample, longest: float = 2.4) -> bool:
     return bool(min(h, w) > 100 and max(h, w) < longest * min(h, w))
 
 
+def _cabins(frames: list[Sample]) -> list[Sample]:
+    """Ceiling frames without a vehicle, with room for one."""
+    return [f for f in frames if _roomy(f, 1.8) and all(b.class_id == PERSON for b in f.boxes)]
+
+
 def _composites(
     frames: list[Sample], rooms: list[Sample], pieces: list[Cutout], rng: Rng
 ) -> Iterator[Sample]:
@@ -162,13 +167,16 @@ def _composites(
 
 
 def _ceiling_scenes(
-    frames: list[Sample], drawn: list[Sample], others: list[Sample], pieces: list[Cutout], rng: Rng
+    frames: list[Sample],
+    drawn: list[Sample],
+    others: list[Sample],
+    real: list[Cutout],
+    pieces: list[Cutout],
+    rng: Rng,
 ) -> Iterator[Sample]:
     """Real and rendered pieces seen from above, laid into cabins and other pictures."""
-    frames_roomy = [f for f in frames if _roomy(f, 1.8)]
-    cabins = [f for f in frames_roomy if all(b.class_id == PERSON for b in f.boxes)]
-    grounds_by_kind = [cabins, frames_roomy, drawn or cabins, others or cabins]
-    real = list(from_frames(frames, chosen()))
+    cabins = _cabins(frames)
+    grounds_by_kind = [cabins, [f for f in frames if _roomy(f, 1.8)], drawn or cabins, others or cabins]
     people = [c for c in real if c.class_id == PERSON]
     bikes = [c for c in real if c.class_id == E_BIKE]
     plans = [("real", bikes, CEILING_REAL), ("people", [], CEILING_PEOPLE)]
@@ -179,12 +187,12 @@ def _ceiling_scenes(
         for i in range(count if cabins and (own or label == "people") else 0):
             grounds = grounds_by_kind[int(rng.choice(4, p=GROUND_SHARES))]
             ground = grounds[int(rng.integers(len(grounds)))]
-            chosen_pieces = [own[int(rng.integers(len(own)))]] if own else []
+            laid = [own[int(rng.integers(len(own)))]] if own else []
             if own and rest and rng.random() < 0.2:  # a second vehicle, now and then
-                chosen_pieces.append(rest[int(rng.integers(len(rest)))])
+                laid.append(rest[int(rng.integers(len(rest)))])
             cloths = [others[int(rng.integers(len(others)))].image] if others else []
-            source = chosen_pieces[0].source if chosen_pieces else ground.source
-            made = scene(ground, chosen_pieces, people, cloths, rng, f"ceiling_{label}_{i}", source)
+            source = laid[0].source if laid else ground.source
+            made = scene(ground, laid, people, cloths, rng, f"ceiling_{label}_{i}", source)
             if made is not None:
                 yield made
 
@@ -238,7 +246,8 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) ->
     from_above = list(rendered_pieces(given.pieces)) if given.pieces is not None else []
     drawn = [] if given.rendered is None else list(read_rendered(given.rendered))
     others = [o for o in others if all(b.class_id == PERSON for b in o.boxes) and _roomy(o)]
-    scenes = _ceiling_scenes(frames, drawn, others, from_above, rng)
+    real = list(from_frames(frames, chosen()))
+    scenes = _ceiling_scenes(frames, drawn, others, real, from_above, rng)
     sets["ceiling"] = {
         "rights": "made of the sets above and of renders; train only",
         **_write_all(out, scenes),
@@ -257,11 +266,10 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) ->
     if given.whole is not None:
         own = np.random.default_rng((seed, len(sets)))
         people = list(chosen_pieces(given.whole, KINDS, SET))
-        bikes = [c for c in from_frames(frames, chosen()) if c.class_id == E_BIKE]
+        bikes = [c for c in real if c.class_id == E_BIKE]
         vehicles = bikes + [c for c in people + sideways if c.class_id not in (E_BIKE, PERSON)]
-        cabins = [f for f in frames if _roomy(f, 1.8) and all(b.class_id == PERSON for b in f.boxes)]
         upright = [c for c in people if c.class_id == PERSON]
-        upright_scenes = standing((cabins, drawn, others), upright, vehicles, others, own)
+        upright_scenes = standing((_cabins(frames), drawn, others), upright, vehicles, others, own)
         sets["standing"] = {"rights": "made of the sets above; train only", **_write_all(out, upright_scenes)}
     manifest: dict[str, object] = {
         "seed": seed,
