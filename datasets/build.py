@@ -57,6 +57,8 @@ PASTED: Mapping[int, int] = {E_BIKE: 90, STROLLER: 60, WHEELCHAIR: 50, BICYCLE: 
 """Composites on ceiling frames per class of side-view cut-out."""
 PASTED_EYE_LEVEL: Mapping[int, int] = {E_BIKE: 670, STROLLER: 260, BICYCLE: 240, KICK_SCOOTER: 30}
 """Composites on pictures of people and rooms taken at eye level, as a landing camera or a phone sees it."""
+PASTED_BEHIND = 450
+"""Rendered e-bikes from behind beside people: shop photos, and so the cut-outs, are taken from the side."""
 CEILING_REAL = 700
 """Scenes of real e-bikes cut out of ceiling frames, laid into other cabins and rooms."""
 CEILING_RENDERED: Mapping[int, int] = {
@@ -166,6 +168,13 @@ def _composites(
                 yield place(ground, chosen, rng, name, eye_level=eye_level)
 
 
+def _from_behind(rooms: list[Sample], pieces: list[Cutout], rng: Rng) -> Iterator[Sample]:
+    """E-bikes from behind in eye-level rooms, now and then two."""
+    for i in range(PASTED_BEHIND if rooms and pieces else 0):
+        laid = [pieces[int(rng.integers(len(pieces)))] for _ in range(1 + int(rng.random() < 0.15))]
+        yield place(rooms[int(rng.integers(len(rooms)))], laid, rng, f"behind_{i}", eye_level=True)
+
+
 def _ceiling_scenes(
     frames: list[Sample],
     drawn: list[Sample],
@@ -215,7 +224,27 @@ class Folders:
     rendered: Path | None = None  # cabins of render/training_stills.py, in YOLO form
     pieces: Path | None = None  # RGBA vehicles of render/cutouts.py
     landing: Path | None = None  # landings of render/training_stills.py --landing, in YOLO form
+    behind: Path | None = None  # RGBA e-bikes of render/cutouts.py --behind
     whole: Path | None = None  # people that somebody chose, of datasets.whole --side train
+
+
+def _describe(out: Path, seed: int, sets: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """Write ``data.yaml`` and ``manifest.json``, and return the latter."""
+    manifest: dict[str, object] = {
+        "seed": seed,
+        "longest_side_px": OUT_PX,
+        "check_only": CHECK_ONLY,
+        "sets": sets,
+        "train_sha256": folder_digest(out / "train"),
+        "val_sha256": folder_digest(out / "val"),
+    }
+    names = "".join(f"  {i}: {name}\n" for i, name in enumerate(CLASS_NAMES))
+    vals = "".join(f"  - val/{name}/images\n" for name in READERS if (out / "val" / name).exists())
+    (out / "data.yaml").write_text(
+        f"path: {out.resolve()}\ntrain:\n  - train/images\nval:\n{vals}names:\n{names}"
+    )
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    return manifest
 
 
 def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) -> dict[str, object]:
@@ -263,6 +292,10 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) ->
         own = np.random.default_rng((seed, len(sets)))  # does not change what is drawn above
         counts_l = _write_all(out, landings(list(read_rendered(given.landing)), sideways, own))
         sets["landing"] = {"rights": "rendered, with cut-outs of the sets above; train only", **counts_l}
+    if given.behind is not None:
+        own = np.random.default_rng((seed, len(sets)))
+        counts_b = _write_all(out, _from_behind(rooms, list(rendered_pieces(given.behind)), own))
+        sets["behind"] = {"rights": "rendered, on pictures of the sets above; train only", **counts_b}
     if given.whole is not None:
         own = np.random.default_rng((seed, len(sets)))
         people = list(chosen_pieces(given.whole, KINDS, SET))
@@ -271,21 +304,7 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) ->
         upright = [c for c in people if c.class_id == PERSON]
         upright_scenes = standing((_cabins(frames), drawn, others), upright, vehicles, others, own)
         sets["standing"] = {"rights": "made of the sets above; train only", **_write_all(out, upright_scenes)}
-    manifest: dict[str, object] = {
-        "seed": seed,
-        "longest_side_px": OUT_PX,
-        "check_only": CHECK_ONLY,
-        "sets": sets,
-        "train_sha256": folder_digest(out / "train"),
-        "val_sha256": folder_digest(out / "val"),
-    }
-    names = "".join(f"  {i}: {name}\n" for i, name in enumerate(CLASS_NAMES))
-    vals = "".join(f"  - val/{name}/images\n" for name in READERS if (out / "val" / name).exists())
-    (out / "data.yaml").write_text(
-        f"path: {out.resolve()}\ntrain:\n  - train/images\nval:\n{vals}names:\n{names}"
-    )
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    return manifest
+    return _describe(out, seed, sets)
 
 
 def main() -> None:
@@ -298,10 +317,11 @@ def main() -> None:
     parser.add_argument("--rendered", type=Path, help="rendered pictures in YOLO form to mix in")
     parser.add_argument("--pieces", type=Path, help="RGBA renders of datasets/render/cutouts.py to lay in")
     parser.add_argument("--landing", type=Path, help="renders of training_stills.py --landing to mix in")
+    parser.add_argument("--behind", type=Path, help="RGBA renders of cutouts.py --behind to mix in")
     parser.add_argument("--whole", type=Path, help="people chosen by eye (datasets.whole --side train)")
     args = parser.parse_args()
     teacher = load_teacher(args.teacher)
-    given = Folders(args.rendered, args.pieces, args.landing, args.whole)
+    given = Folders(args.rendered, args.pieces, args.landing, args.behind, args.whole)
     manifest = build(args.out, args.data, teacher, args.seed, given)
     print(json.dumps(manifest, indent=2))
 

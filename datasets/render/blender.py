@@ -153,6 +153,29 @@ def tube(name: str, points: Sequence[Vec3], radius_m: float, mat: Any, *, closed
     return thing
 
 
+def rounded_ring(half_w: float, half_h: float, count: int = 28) -> list[tuple[float, float]]:
+    """Points around the origin on a super-ellipse: a rectangle with large round corners."""
+    turns = (2.0 * math.pi * i / count for i in range(count))
+    corner = [(math.cos(t), math.sin(t)) for t in turns]
+    return [
+        (math.copysign(abs(c) ** 0.6, c) * half_w, math.copysign(abs(s) ** 0.6, s) * half_h)
+        for c, s in corner
+    ]
+
+
+def loft(name: str, rings: Sequence[Sequence[Vec3]], mat: Any, *, closed: bool = True) -> Any:
+    """Link a skin over rings of as many points each; the first one is filled, and if ``closed`` the last."""
+    n = len(rings[0])
+    faces: list[tuple[int, ...]] = [tuple(range(n))[::-1]]
+    for j in range(len(rings) - 1):
+        faces += [
+            (n * j + i, n * j + (i + 1) % n, n * (j + 1) + (i + 1) % n, n * (j + 1) + i) for i in range(n)
+        ]
+    if closed:
+        faces.append(tuple(range(n * (len(rings) - 1), n * len(rings))))
+    return mesh_object(name, [point for ring in rings for point in ring], faces, mat)
+
+
 def area_light(name: str, at: Vec3, size_xy: tuple[float, float], power_w: float, colour: RGB) -> Any:
     """Link a rectangular light that shines straight down."""
     bpy = require_bpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from datasets.render.blender import require_bpy
 from datasets.render.cabin import CabinLook
+from datasets.render.e_bike import EBikeLook, build_e_bike
 from datasets.render.figure import HIP_HEIGHT_M, Clothes, Figure, Pose
 from datasets.render.look import random_colour
 from datasets.render.meshes import MESHES, load_mesh
@@ -41,7 +43,9 @@ RADIUS_M = {
     "kick_scooter": 0.40,
     "clutter": 0.25,
 }
-N_STROLLERS, N_FIGURES = 24, 4
+KEPT_FOR_CHECKS = "emoped_01"
+"""The e-bike of the bundled and the end-to-end clips: it stays unseen from the front and from behind."""
+N_STROLLERS, N_E_BIKES, N_FIGURES = 24, 20, 4
 _SKIN = ((0.62, 0.42, 0.32), (0.45, 0.27, 0.18), (0.16, 0.08, 0.05), (0.70, 0.50, 0.40))
 _HAIR = ((0.02, 0.015, 0.01), (0.10, 0.05, 0.02), (0.35, 0.33, 0.31), (0.30, 0.18, 0.07))
 
@@ -66,8 +70,18 @@ class Cast:
             self._things[spec.kind].append(load_mesh(models, spec))
         for number in range(N_STROLLERS):
             self._things["stroller"].append(build_stroller(f"pram {number}", _stroller_look(rng)))
+        looks = np.random.default_rng(12)  # of their own: the prams stay as they were
+        for number in range(N_E_BIKES):
+            self._things["e_bike"].append(build_e_bike(f"e-bike {number}", _e_bike_look(looks)))
         self._figures = [Figure(f"figure {number}", Clothes()) for number in range(N_FIGURES)]
         self._bare = {thing.name: _add_tints(thing) for things in self._things.values() for thing in things}
+
+    def narrow(self, kind: str, fits: Callable[[str], bool]) -> None:
+        """Leave out the things of ``kind`` whose name does not fit. Raises: ValueError if none is left."""
+        self._hide_all()
+        self._things[kind] = [thing for thing in self._things[kind] if fits(thing.name)]
+        if not self._things[kind]:
+            raise ValueError(f"no {kind} is left to render; is its mesh in the folder of meshes?")
 
     def arrange(self, rng: np.random.Generator, look: CabinLook) -> list[Item]:
         """Hide everything, then place one to three things and perhaps people; return what gets labels."""
@@ -93,8 +107,11 @@ class Cast:
             self._stand(people.pop(), (*spot, float(rng.uniform(-180, 180))), items, rng)
         return [item for item in items if CLASS_IDS[item.kind] >= 0]
 
-    def show_alone(self, kind: str, rng: np.random.Generator) -> None:
-        """Hide everything, then stand one thing of ``kind`` at the origin; most wheelchairs get a sitter."""
+    def show_alone(self, kind: str, rng: np.random.Generator) -> float:
+        """Hide everything, then stand one thing of ``kind`` at the origin; most wheelchairs get a sitter.
+
+        Returns where its nose points, in radians from +Y, anticlockwise.
+        """
         self._hide_all()
         thing = self._things[kind][int(rng.integers(len(self._things[kind])))]
         self._place(kind, thing, (0.0, 0.0), rng, 1)
@@ -106,6 +123,7 @@ class Cast:
             figure.show(_sitting(rng))
             for part in figure.objects.values():
                 part.hide_render = False
+        return float(thing.rotation_euler[2])
 
     def _hide_all(self) -> None:
         for thing in [t for things in self._things.values() for t in things]:
@@ -265,6 +283,29 @@ def _stroller_look(rng: np.random.Generator) -> StrollerLook:
         hood_deg=float(rng.uniform(35, 125)),
         basket=bool(rng.uniform() < 0.7),
         handle_height_m=float(rng.uniform(0.94, 1.08)),
+    )
+
+
+def _e_bike_look(rng: np.random.Generator) -> EBikeLook:
+    panels = rng.uniform() < 0.6
+    # Black, white and grey are the commonest paints.
+    saturation, value = ((0.0, 0.1), (0.02, 0.8)) if rng.uniform() < 0.4 else ((0.4, 1.0), (0.1, 0.7))
+    tail_box = (float(rng.uniform(0.30, 0.44)), float(rng.uniform(0.24, 0.34)))
+    return EBikeLook(
+        paint=random_colour(rng, saturation, value),
+        seat=random_colour(rng, (0.0, 0.6), (0.02, 0.2)),
+        quilt=random_colour(rng, (0.2, 0.9), (0.1, 0.7)),
+        wheel_r_m=float(rng.uniform(0.19, 0.28)),
+        tyre_r_m=float(rng.uniform(0.028, 0.05)),
+        panels=bool(panels),
+        shield=bool(panels or rng.uniform() < 0.5),
+        seat_length_m=float(rng.uniform(0.30, 0.62)),
+        tail_box_m=tail_box if rng.uniform() < 0.5 else None,
+        basket=bool(rng.uniform() < 0.4),
+        mirrors=bool(rng.uniform() < 0.6),
+        backrest=bool(rng.uniform() < 0.4),
+        quilted=bool(rng.uniform() < 0.25),
+        plate=random_colour(rng, (0.0, 0.6), (0.3, 0.9)),
     )
 
 

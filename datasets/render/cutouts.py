@@ -1,8 +1,9 @@
-"""Render vehicles alone from above: ``python datasets/render/cutouts.py --models DIR --out DIR``.
+"""Render vehicles alone: ``python datasets/render/cutouts.py --models DIR --out DIR [--behind]``.
 
-Each picture is an RGBA cut-out ``<class>_<seed>_<number>.png`` from where a ceiling camera would be, to be
-pasted into real cabin frames: the view is right, only the surface is not. Wheelchairs come with and without
-a sitter. Meshes of unknown licence are used too, so **the pictures are for training only, never shipped**.
+Each picture is an RGBA cut-out ``<class>_<seed>_<number>.png``: from where a ceiling camera would be, to be
+pasted into real cabin frames, or with ``--behind`` of e-bikes as somebody who stands behind them sees them,
+to be pasted beside people. The view is right, only the surface is not. Most wheelchairs have a sitter.
+Meshes of unknown licence are used too, so **the pictures are for training only, never shipped**.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file: find this repository's folders
 
 from datasets.render.blender import RenderSetupError, corner_camera, require_bpy, reset_scene, set_up_cycles
-from datasets.render.cast import CLASS_IDS, Cast
+from datasets.render.cast import CLASS_IDS, KEPT_FOR_CHECKS, Cast
 
 SIZE_PX = 288
 SHARES = {"stroller": 0.30, "wheelchair": 0.25, "e_bike": 0.25, "bicycle": 0.14, "kick_scooter": 0.06}
@@ -33,6 +34,16 @@ def aim(rng: np.random.Generator) -> tuple[tuple[float, float, float], float]:
     away, where = rng.uniform(0.2, 1.9), rng.uniform(-math.pi, math.pi)
     at = (away * math.cos(where), away * math.sin(where), rng.uniform(2.1, 2.8))
     return at, float(rng.uniform(48, 62))
+
+
+def aim_behind(heading: float, rng: np.random.Generator) -> tuple[tuple[float, float, float], float]:
+    """The same from behind a vehicle whose nose points to ``heading`` (radians from +Y, anticlockwise).
+
+    Height 1.0 to 1.9 m, 2.0 to 3.2 m away, up to 60 degrees aside: a phone, or a camera on a landing.
+    """
+    away, aside = rng.uniform(2.0, 3.2), math.radians(float(np.clip(rng.normal(0.0, 28.0), -60.0, 60.0)))
+    where = heading - math.pi / 2 + aside
+    return (away * math.cos(where), away * math.sin(where), rng.uniform(1.0, 1.9)), float(rng.uniform(38, 50))
 
 
 def _lights(scene: Any, rng: np.random.Generator, sun: Any) -> None:
@@ -56,14 +67,21 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--samples", type=int, default=8, help="light paths per pixel (default 8)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=SHARES, help="one class only")
+    parser.add_argument("--behind", action="store_true", help="e-bikes at eye level from behind")
+    parser.add_argument("--held-out", action="store_true", help="with --behind: the e-bike kept for checks")
     args = parser.parse_args()
+    if args.held_out and not args.behind:
+        parser.error("--held-out goes with --behind")
     args.out.mkdir(parents=True, exist_ok=True)
     try:
         bpy = require_bpy()
         scene = reset_scene()
         set_up_cycles(scene, (SIZE_PX, SIZE_PX), args.samples)
         cast = Cast(args.models)
-    except (RenderSetupError, FileNotFoundError) as error:
+        if args.behind:
+            cast.narrow("e_bike", lambda name: (name == KEPT_FOR_CHECKS) is args.held_out)
+    except (RenderSetupError, FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     scene.render.film_transparent = True
@@ -74,14 +92,15 @@ def main() -> int:
     for number in range(args.count):
         rng = np.random.default_rng((args.seed, number))
         kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+        kind = "e_bike" if args.behind else args.only or kind
         path = args.out / f"{kind}_{args.seed:02d}_{number:04d}.png"
         if path.is_file():
             continue
-        cast.show_alone(kind, rng)
+        heading = cast.show_alone(kind, rng)
         _lights(scene, rng, sun)
         if scene.camera is not None:
             bpy.data.objects.remove(scene.camera)
-        at, hfov_deg = aim(rng)
+        at, hfov_deg = aim_behind(heading, rng) if args.behind else aim(rng)
         corner_camera(scene, at, (0.0, 0.0, 0.45), hfov_deg, float(rng.uniform(-12, 12)))
         scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)

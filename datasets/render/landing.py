@@ -14,7 +14,7 @@ import numpy as np
 
 from datasets.render.blender import corner_camera, require_bpy
 from datasets.render.cabin import CabinLook
-from datasets.render.cast import CLASS_IDS, RADIUS_M, Cast, Item
+from datasets.render.cast import CLASS_IDS, KEPT_FOR_CHECKS, RADIUS_M, Cast, Item
 
 SHARES = {
     "e_bike": 0.42,
@@ -24,8 +24,6 @@ SHARES = {
     "kick_scooter": 0.04,
     "clutter": 0.03,
 }
-KEPT_FOR_CHECKS = "emoped_01"
-"""The e-bike of the bundled clip and of the end-to-end clips: its frontal view stays unseen."""
 FROM_THE_FRONT = 0.85
 """Share of vehicles that come towards the car; the others stand or pass by."""
 
@@ -36,11 +34,7 @@ class LandingCast(Cast):
     def __init__(self, models: Path, *, held_out: bool = False) -> None:
         """Load everything but the e-bike kept for checks, or with ``held_out`` only that one."""
         super().__init__(models)
-        for thing in self._things["e_bike"]:
-            thing.hide_render = True
-        self._things["e_bike"] = [
-            t for t in self._things["e_bike"] if (t.name == KEPT_FOR_CHECKS) is held_out
-        ]
+        self.narrow("e_bike", lambda name: (name == KEPT_FOR_CHECKS) is held_out)
 
     def arrange(self, rng: np.random.Generator, look: CabinLook) -> list[Item]:
         """Hide everything, then place one or two things before the door; return what gets labels."""

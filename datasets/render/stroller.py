@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.render.blender import RGB, Vec3, box, join, material, mesh_object, tube
+from datasets.render.blender import RGB, Vec3, box, join, loft, material, mesh_object, rounded_ring, tube
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +120,11 @@ def _seat(look: StrollerLook, fabric: Any, lining: Any) -> list[Any]:
 def _cot(look: StrollerLook, fabric: Any, lining: Any) -> list[Any]:
     """A tub: rounded rings from its floor to its rim, with a cover over the foot end."""
     w = look.half_track_m - 0.03
-    rings: list[list[Vec3]] = []
-    for z, grow in ((0.46, 0.80), (0.50, 0.90), (0.70, 1.0)):
-        ring: list[Vec3] = []
-        for i in range(28):
-            t = 2.0 * math.pi * i / 28
-            c, s = math.cos(t), math.sin(t)
-            x = math.copysign(abs(c) ** 0.6, c) * w * grow
-            y = math.copysign(abs(s) ** 0.6, s) * 0.40 * grow
-            ring.append((x, y, z))
-        rings.append(ring)
-    vertices = [p for ring in rings for p in ring]
-    faces: list[tuple[int, ...]] = [tuple(range(28))[::-1]]
-    for j in range(2):
-        faces += [
-            (28 * j + i, 28 * j + (i + 1) % 28, 28 * (j + 1) + (i + 1) % 28, 28 * (j + 1) + i)
-            for i in range(28)
-        ]
-    tub = mesh_object("cot", vertices, faces, fabric)
+    rings = [
+        [(x, y, z) for x, y in rounded_ring(w * grow, 0.40 * grow)]
+        for z, grow in ((0.46, 0.80), (0.50, 0.90), (0.70, 1.0))
+    ]
+    tub = loft("cot", rings, fabric, closed=False)
     profile = [(0.40, 0.70), (0.36, 0.735), (0.05, 0.75)]
     cover = _strip("cover", profile, w * 0.97, 0.03, fabric)
     mattress = box("mattress", (-w * 0.85, -0.36, 0.55), (w * 0.85, 0.3, 0.60), lining)
