@@ -14,19 +14,22 @@ from typing import Final
 import cv2
 import numpy as np
 
-from datasets.shapes import Cutout
+from datasets.shapes import Cutout, read_rgba
 from vision.errors import ConfigError
 
 LIST: Final = "chosen.json"
 
 
 def sheet(folder: Path, columns: int = 14, size: int = 130) -> Path:
-    """A contact sheet of the RGBA pictures in a folder, numbered in name order, written beside the folder."""
+    """A contact sheet of the RGBA pictures in a folder, numbered in name order, written beside the folder.
+
+    Raises: ValueError for a file that is no such picture.
+    """
     tiles = []
     for number, path in enumerate(sorted(folder.glob("*.png"))):
-        rgba = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.float32)
-        share = rgba[..., 3:] / 255
-        shown = (rgba[..., :3] * share + np.array((200, 120, 200)) * (1 - share)).astype(np.uint8)
+        image, alpha = read_rgba(path)
+        share = alpha[..., None].astype(np.float32) / 255
+        shown = (image * share + np.array((200, 120, 200)) * (1 - share)).astype(np.uint8)
         scale = min(size * 1.6 / shown.shape[0], size / shown.shape[1])
         small = cv2.resize(shown, None, fx=scale, fy=scale)
         tile = np.full((round(size * 1.6) + 16, size + 1, 3), 255, np.uint8)
@@ -66,7 +69,8 @@ def chosen_pieces(folder: Path, kinds: Mapping[str, int], origin: str) -> Iterat
 
     Args: kinds: class of each kind. origin: name of the set, before the picture's in `Cutout.source`: a file
     is named ``PICTURE-X-Y`` (`datasets.whole`).
-    Raises: ConfigError if there is no list, or if it names a kind of which the class is not given.
+    Raises: ConfigError if there is no list, or if it names a kind of which the class is not given;
+        ValueError for a file that is no RGBA picture.
     """
     path = folder / LIST
     try:
@@ -80,10 +84,8 @@ def chosen_pieces(folder: Path, kinds: Mapping[str, int], origin: str) -> Iterat
             raise ConfigError(f"{path}: unknown kind {kind!r}; known: {', '.join(kinds)}")
         for file in sorted((folder / kind).glob("*.png")):
             if digest(file) in hashes:
-                rgba = np.asarray(cv2.imread(str(file), cv2.IMREAD_UNCHANGED), np.uint8)
-                image = np.ascontiguousarray(rgba[..., :3])
                 source = f"{origin}/{file.stem.rsplit('-', 2)[0]}"
-                yield Cutout(image, np.ascontiguousarray(rgba[..., 3]), kinds[kind], source)
+                yield Cutout(*read_rgba(file), kinds[kind], source)
 
 
 def digest(path: Path) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from datasets.boxes import Box, Sample
 from datasets.composite import fit
 from datasets.labels import LABELS
-from datasets.shapes import Cutout, cut_out, largest_part
+from datasets.shapes import Cutout, cut_out, largest_part, read_rgba
 from vision.types import CLASS_NAMES, E_BIKE, PERSON, Image
 
 RIM_SHARE = 0.04
@@ -74,17 +74,17 @@ def rendered(folder: Path) -> Iterator[Cutout]:
     by_length = sorted(CLASS_NAMES, key=len, reverse=True)
     for path in sorted(folder.glob("*.png")):
         name = next((c for c in by_length if path.name.startswith(f"{c}_")), None)
-        raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if name is None or raw is None or raw.ndim != 3 or raw.shape[2] != 4:
-            raise ValueError(f"{path}: expected an RGBA picture named '<class>_<anything>.png'")
-        ys, xs = np.nonzero(raw[:, :, 3] > 40)
+        if name is None:
+            raise ValueError(f"{path}: expected a picture named '<class>_<anything>.png'")
+        image, alpha = read_rgba(path)
+        ys, xs = np.nonzero(alpha > 40)
         if not len(xs):
             continue
-        cut = raw[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1].astype(np.uint8)
+        inside = (slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1))
         # Thin frames fill little of their box, so the fill test of cut_out would drop real bicycles.
         yield Cutout(
-            np.ascontiguousarray(cut[:, :, :3]),
-            np.ascontiguousarray(cut[:, :, 3]),
+            np.ascontiguousarray(image[inside]),
+            np.ascontiguousarray(alpha[inside]),
             CLASS_NAMES.index(name),
             f"render/{path.stem}",
         )

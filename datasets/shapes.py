@@ -6,6 +6,7 @@ A shape is a mask; its bounding box labels the picture, and mask plus pixels mak
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -77,6 +78,15 @@ def plain_mask(image: Image) -> NDArray[np.uint8] | None:
     mask = np.where(outside, 0, 255).astype(np.uint8)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(np.uint8)
     return largest_part(mask)
+
+
+def read_rgba(path: Path) -> tuple[Image, NDArray[np.uint8]]:
+    """Colours (H, W, 3) BGR and alpha (H, W), both uint8. Raises: ValueError if there is no alpha channel."""
+    raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or raw.dtype != np.uint8:
+        raise ValueError(f"{path}: not a picture with an alpha channel of 8 bits (RGBA)")
+    eight = raw.astype(np.uint8)
+    return np.ascontiguousarray(eight[:, :, :3]), np.ascontiguousarray(eight[:, :, 3])
 
 
 def read_with_shape(path: str) -> tuple[Image, NDArray[np.uint8] | None]:

@@ -16,7 +16,7 @@ import numpy as np
 from datasets.boxes import Box, Sample, overlap_share, read_yolo
 from datasets.composite import fit
 from datasets.labels import LABELS, cut_frame, read_boxes, read_frames
-from datasets.shapes import Cutout, cut_out, largest_part, mask_box, read_with_shape
+from datasets.shapes import Cutout, cut_out, largest_part, mask_box, read_rgba, read_with_shape
 from vision.types import BICYCLE, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR, Image
 
 CHECK_ONLY = ("elevator_photos", "elevator_cctv_val", "elevator_cctv_sequence")
@@ -200,11 +200,8 @@ def cutouts(data: Path, wanted: Callable[[str], bool] = lambda _source: True) ->
             )
             if path.stem in STROLLER_DROPS or not wanted(source):
                 continue
-            raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-            if raw is None or raw.ndim != 3 or raw.shape[2] != 4:
-                continue
-            eight = raw.astype(np.uint8)
-            cutout = cut_out(eight[:, :, :3], largest_part(eight[:, :, 3]), class_id, source)
+            image, alpha = read_rgba(path)
+            cutout = cut_out(image, largest_part(alpha), class_id, source)
             if cutout is not None:
                 yield cutout
     for path, background, notes, group in _two_wheelers(data):

@@ -79,6 +79,10 @@ def test_rendered_pieces_take_their_class_from_the_name(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "tank_00_0001.png"), picture)
     with pytest.raises(ValueError, match="tank"):
         list(rendered(tmp_path))
+    (tmp_path / "tank_00_0001.png").unlink()
+    cv2.imwrite(str(tmp_path / "stroller_00_0002.png"), picture[:, :, :3])
+    with pytest.raises(ValueError, match=r"stroller_00_0002\.png.*alpha"):
+        list(rendered(tmp_path))
 
 
 @given(seed=st.integers(0, 10_000), turn=st.floats(0, 180), length=st.floats(20, 200))
