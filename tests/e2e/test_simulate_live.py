@@ -24,7 +24,7 @@ STORY = """
 name: short
 about: An e-bike comes, guard is killed, comes back, and the e-bike leaves.
 start: 2026-03-02 08:00:00
-length: 3:00
+length: 2:00
 box: {restart_s: 10}
 happenings:
   - {at: 2, enters: {who: e_bike, name: bike, stays: 600}}
