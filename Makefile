@@ -39,10 +39,13 @@ endif
 run: $(VENV)/.runtime ## run the main job; SOURCE=rtsp://… | 0 | clip.mp4 | folder/ takes real input
 	@$(BIN)/liftguard run $(RUN_ARGS)
 
-# Side by side first, one file to a worker; then, one by one, what measures real stalls or starts whole processes.
+# Side by side first, one file to a worker; then, two files at a time, what measures real stalls or starts whole processes. A
+# neighbour changes what those see, so what fails there is run once more by itself, and that is what counts.
+ALONE := $(BIN)/python -m pytest -m 'alone and not slow and not hw' -o cache_dir=.pytest_cache/alone
 test: $(VENV)/.dev ## all tests but the long ones
 	@$(BIN)/python -m pytest -m 'not slow and not hw and not alone' -n auto --maxprocesses=4 --dist=loadfile; beside=$$?; \
-	$(BIN)/python -m pytest -m 'alone and not slow and not hw'; alone=$$?; exit $$((beside | alone))
+	$(ALONE) -n 2 --dist=loadfile || { echo "Once more, one by one, what failed beside a neighbour:"; $(ALONE) --last-failed; }; \
+	alone=$$?; exit $$((beside | alone))
 
 test-slow: $(VENV)/.dev ## the long tests too, and properties with many more examples
 	@$(BIN)/python -m pytest -m 'not hw' --hypothesis-profile=thorough --timeout=3600
