@@ -25,7 +25,7 @@ ALONE_FILES = ("test_sources_live.py", "test_sources_playback.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test` runs after all else, two files at a time, and once more alone if it fails there."""
+    """Mark what `make test` runs after all else, two files at a time, and alone again where it fails."""
     for item in items:
         path = item.path
         if path.parent.name in ALONE_FOLDERS or path.name in ALONE_FILES or item.get_closest_marker("rtsp"):
