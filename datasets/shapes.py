@@ -85,7 +85,7 @@ def read_rgba(path: Path) -> tuple[Image, NDArray[np.uint8]]:
     raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or raw.ndim != 3 or raw.shape[2] != 4 or raw.dtype != np.uint8:
         raise ValueError(f"{path}: not a picture with an alpha channel of 8 bits (RGBA)")
-    eight = raw.astype(np.uint8)
+    eight = np.asarray(raw, np.uint8)
     return np.ascontiguousarray(eight[:, :, :3]), np.ascontiguousarray(eight[:, :, 3])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,12 +75,13 @@ class Cast:
         self._figures = [Figure(f"figure {number}", Clothes()) for number in range(N_FIGURES)]
         self._bare = {thing.name: _add_tints(thing) for things in self._things.values() for thing in things}
 
-    def narrow(self, kind: str, fits: Callable[[str], bool]) -> None:
-        """Leave out the things of ``kind`` whose name does not fit. Raises: ValueError if none is left."""
+    def split_e_bikes(self, *, held_out: bool) -> None:
+        """Leave out the e-bike kept for checks, or with ``held_out`` all others; ValueError if none stays."""
         self._hide_all()
-        self._things[kind] = [thing for thing in self._things[kind] if fits(thing.name)]
-        if not self._things[kind]:
-            raise ValueError(f"no {kind} is left to render; is its mesh in the folder of meshes?")
+        bikes = [thing for thing in self._things["e_bike"] if (thing.name == KEPT_FOR_CHECKS) is held_out]
+        if not bikes:
+            raise ValueError("no e_bike is left to render; is its mesh in the folder of meshes?")
+        self._things["e_bike"] = bikes
 
     def arrange(self, rng: np.random.Generator, look: CabinLook) -> list[Item]:
         """Hide everything, then place one to three things and perhaps people; return what gets labels."""

@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file: find this repository's folders
 
 from datasets.render.blender import RenderSetupError, corner_camera, require_bpy, reset_scene, set_up_cycles
-from datasets.render.cast import CLASS_IDS, KEPT_FOR_CHECKS, Cast
+from datasets.render.cast import CLASS_IDS, Cast
 
 SIZE_PX = 288
 SHARES = {"stroller": 0.30, "wheelchair": 0.25, "e_bike": 0.25, "bicycle": 0.14, "kick_scooter": 0.06}
@@ -80,7 +80,7 @@ def main() -> int:
         set_up_cycles(scene, (SIZE_PX, SIZE_PX), args.samples)
         cast = Cast(args.models)
         if args.behind:
-            cast.narrow("e_bike", lambda name: (name == KEPT_FOR_CHECKS) is args.held_out)
+            cast.split_e_bikes(held_out=args.held_out)
     except (RenderSetupError, FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

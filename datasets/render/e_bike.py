@@ -204,14 +204,12 @@ def _tail_box(look: EBikeLook, size_m: tuple[float, float], on: _Surfaces) -> li
     full = [(y, mid, half_w, half_h) for y in (front - 0.05, back + 0.05)]
     shell = [(front, mid, half_w * 0.92, half_h * 0.94), *full, (back, mid, half_w * 0.9, half_h * 0.9)]
     rim, lid = half_w + 0.006, mid + half_h * 0.25
-    parts = [
+    shine = half_w * 0.6
+    return [
         _body(shell, on.dark),
         box("lid", (-rim, back + 0.01, lid), (rim, front - 0.01, lid + 0.02), on.metal),
+        box("reflector", (-shine, back - 0.01, mid), (shine, back, mid + 0.03), on.tail_lamp),
     ]
-    parts.append(
-        box("reflector", (-half_w * 0.6, back - 0.01, mid), (half_w * 0.6, back, mid + 0.03), on.tail_lamp)
-    )
-    return parts
 
 
 def _quilt(on: _Surfaces) -> Any:

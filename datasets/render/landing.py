@@ -14,7 +14,7 @@ import numpy as np
 
 from datasets.render.blender import corner_camera, require_bpy
 from datasets.render.cabin import CabinLook
-from datasets.render.cast import CLASS_IDS, KEPT_FOR_CHECKS, RADIUS_M, Cast, Item
+from datasets.render.cast import CLASS_IDS, RADIUS_M, Cast, Item
 
 SHARES = {
     "e_bike": 0.42,
@@ -34,7 +34,7 @@ class LandingCast(Cast):
     def __init__(self, models: Path, *, held_out: bool = False) -> None:
         """Load everything but the e-bike kept for checks, or with ``held_out`` only that one."""
         super().__init__(models)
-        self.narrow("e_bike", lambda name: (name == KEPT_FOR_CHECKS) is held_out)
+        self.split_e_bikes(held_out=held_out)
 
     def arrange(self, rng: np.random.Generator, look: CabinLook) -> list[Item]:
         """Hide everything, then place one or two things before the door; return what gets labels."""
