@@ -1,12 +1,31 @@
 """One detector of somebody else behind a pipe: reads frame numbers, answers with the seconds that each took.
 
-Runs under any Python that has the library, so it imports nothing of Liftguard. `benchmarks.peers` starts it.
+Runs under any Python that has the library, so it imports nothing of Liftguard. `benchmarks.peers` starts it:
+KIND MODEL SIZE THREADS FRAMES SPINNING, the last 0 or 1, for what runs ONNX Runtime.
 """
 
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
+
+
+def same_session(threads: int, spinning: str) -> None:
+    """Give every ONNX Runtime session the threads and the waiting of all others, whoever opens it."""
+    try:
+        import onnxruntime as ort
+    except ImportError:
+        return  # then nothing here runs it
+    opened = ort.InferenceSession
+
+    def session(model: Any, sess_options: Any = None, *others: Any, **named: Any) -> Any:
+        options = sess_options or ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+        return opened(model, options, *others, **named)
+
+    ort.InferenceSession = session
 
 
 def ultralytics(model: str, size: int, threads: int) -> "Callable[[Any], None]":
@@ -23,16 +42,14 @@ def ultralytics(model: str, size: int, threads: int) -> "Callable[[Any], None]":
     return look
 
 
-def supervision(model: str, size: int, threads: int) -> "Callable[[Any], None]":
+def supervision(model: str, size: int, _threads: int) -> "Callable[[Any], None]":
     """ONNX Runtime, then `supervision`'s Detections and NMS, as in its examples; without tracks."""
     import cv2
     import numpy as np
     import onnxruntime as ort
     import supervision as sv
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
     def look(image: Any) -> None:
@@ -79,9 +96,10 @@ def opencv(model: str, size: int, threads: int) -> "Callable[[Any], None]":
 
 def main() -> None:
     """Load, say so, then answer until there are no more numbers."""
-    kind, model, size, threads, frames = sys.argv[1:6]
+    kind, model, size, threads, frames, spinning = sys.argv[1:7]
     import numpy as np
 
+    same_session(int(threads), spinning)
     images = np.load(frames, mmap_mode="r")
     look = {"ultralytics": ultralytics, "supervision": supervision, "opencv": opencv}[kind](
         model, int(size), int(threads)

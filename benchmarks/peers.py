@@ -1,19 +1,25 @@
 """Ours beside others on the same model and the same frames: ultralytics, supervision, OpenCV DNN.
 
 Ours does more: tracks, the class vote, zones and presence are in its time. Every peer runs in a process of
-its own, all of them see frame after frame in turn, so a noisy machine disturbs all alike. A peer that cannot
-be loaded is left out by name; `--python` names a Python that has ultralytics and supervision.
+its own, with the threads and session options of ours: what runs ONNX Runtime takes part twice, without
+busy-waiting as Liftguard's default is, and with it as ONNX Runtime's is. Frame after frame all of them look
+in turn, in an order drawn anew each time and with a rest before each, so that nobody meets the threads of
+the one before still spinning and a noisy machine disturbs all alike. A peer that cannot be loaded is left out
+by name; `--python` names a Python that has ultralytics and supervision.
 
     python -m benchmarks.peers [--frames N] [--python PATH] [--weights FILE.pt]
 """
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import tempfile
 import time
-from itertools import cycle, islice
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -32,9 +38,31 @@ from vision.types import Frame
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from api.settings import Settings
+    from vision.types import Image
+
 WARM_UP: Final = 10
+REST_S: Final = 0.1  # seconds; ONNX Runtime's threads spin for 50 ms after a run (measured by processor time)
+BUSY: Final = ", busy-waiting"
+OURS: Final = {"ours": False, f"ours{BUSY}": True}
 WORKER: Final = Path(__file__).with_name("peer_worker.py")
 WEIGHTS: Final = Path(__file__).parents[1] / "models" / "weights" / "liftguard-n.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """Somebody else's pipeline, and which of ours it is measured against."""
+
+    name: str
+    kind: str  # of `peer_worker`
+    model: str
+    python: str
+    spinning: bool = False
+
+    @property
+    def against(self) -> str:
+        """Ours with the same session options."""
+        return f"ours{BUSY}" if self.spinning else "ours"
 
 
 class Peer:
@@ -85,87 +113,134 @@ def main() -> None:
     made.add_argument("--python", default=sys.executable, help="a Python with ultralytics and supervision")
     made.add_argument("--weights", type=Path, default=WEIGHTS, help="the same model as PyTorch weights")
     made.add_argument("--model", help="model of the manifest (default: as in the settings)")
+    made.add_argument("--seed", type=int, default=0, help="of the order of turns")
     options = made.parse_args()
     settings = load_settings(overrides={"detector.model": options.model} if options.model else {})
     manifest = load_manifest(settings.detector.manifest)
     entry = manifest.get(settings.detector.model)
-    detector = build_detector(settings)
     threads, size = settings.detector.threads, entry.size_wh[0]
-    onnx = str(manifest.weights_dir / entry.file)
     images = [frame.image for frame in islice(iter_frames("sample"), 200)]
-    times: dict[str, list[float]] = {"ours": []}
+    looks = {name: _ours(settings, images, spinning) for name, spinning in OURS.items()}
+    contestants = _contestants(str(manifest.weights_dir / entry.file), str(options.weights), options.python)
     with tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder:
         frames = Path(folder) / "frames.npy"
         np.save(frames, np.stack(images))
-
-        peers, left_out = _start(onnx, str(options.weights), options.python, (size, threads, frames))
-        pipeline = Perceiver(detector, operating_conf=detector.operating_conf, gate=OpenGate())
+        peers, left_out = _start(contestants, (size, threads, frames))
+        looks |= {peer.name: peer.look for peer in peers}
         try:
-            order = islice(cycle(range(len(images))), options.frames + WARM_UP)
-            for turn, number in enumerate(order):
-                begin = time.perf_counter()
-                pipeline.look(Frame(images[number], turn / 10, turn))
-                took = {"ours": time.perf_counter() - begin}
-                took |= {peer.name: peer.look(number) for peer in peers}
-                if turn >= WARM_UP:
-                    for name, seconds in took.items():
-                        times.setdefault(name, []).append(seconds)
+            times = in_turns(looks, options.frames, len(images), random.Random(options.seed))  # noqa: S311
         finally:
             for peer in peers:
                 peer.stop()
-    figures = _figures(times, left_out)
-    figures |= {"frames": options.frames, "model": detector.name, "model_sha256": detector.sha256}
-    figures["threads"] = threads
+    against = {one.name: one.against for one in contestants}
+    rows = _rows(times, against)
+    figures: dict[str, Any] = {"peers": rows, "left_out": left_out, "frames": options.frames}
+    figures |= {"model": entry.name, "model_sha256": entry.sha256, "threads": threads}
+    figures["peers_busy_ours_not"] = factors(times, dict.fromkeys(_busy(rows), "ours"))
     targets = [
-        Target(f"peers.{name}.{what}", "ours is ahead", least=1.0)
-        for name in figures["peers"]
-        if name != "ours"
+        Target(f"peers.{name}.{what}", f"ahead of it: {against[name]}", least=1.0)
+        for name in rows
+        if name in against
         for what in ("factor_fps", "factor_p95")
     ]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         names = list(times)
-        axes.barh(names, [figures["peers"][name]["ms"]["p50"] for name in names])
-        axes.plot([figures["peers"][name]["ms"]["p95"] for name in names], names, "k|", markersize=14)
-        axes.set(xlabel="milliseconds per frame: median, and p95 as a line", title=detector.name)
+        axes.barh(names, [rows[name]["ms"]["p50"] for name in names])
+        axes.plot([rows[name]["ms"]["p95"] for name in names], names, "k|", markersize=14)
+        axes.set(xlabel="milliseconds per frame: median, and p95 as a line", title=entry.name)
         axes.invert_yaxis()
 
     emit("peers", figures, options, targets=targets, draw=draw)
 
 
-def _start(
-    onnx: str, weights: str, python: str, how: tuple[int, int, Path]
-) -> tuple[list[Peer], dict[str, str]]:
+def _ours(settings: Settings, images: list[Image], spinning: bool) -> Callable[[int], float]:
+    """Our pipeline on one of the images. Returns: seconds for the image of that number."""
+    chosen = settings.detector.model_copy(update={"spinning": spinning})
+    detector = build_detector(settings.model_copy(update={"detector": chosen}))
+    pipeline = Perceiver(detector, operating_conf=detector.operating_conf, gate=OpenGate())
+    turns = count()
+
+    def look(number: int) -> float:
+        turn = next(turns)
+        begin = time.perf_counter()
+        pipeline.look(Frame(images[number], turn / 10, turn))
+        return time.perf_counter() - begin
+
+    return look
+
+
+def _contestants(onnx: str, weights: str, python: str) -> list[Contestant]:
+    """Everybody else; PyTorch and OpenCV wait in their own way, which is not set."""
+    runs_onnx = [("ultralytics, ONNX", "ultralytics"), ("supervision", "supervision")]
+    return [
+        *(Contestant(name, kind, onnx, python) for name, kind in runs_onnx),
+        *(Contestant(name + BUSY, kind, onnx, python, spinning=True) for name, kind in runs_onnx),
+        Contestant("ultralytics, PyTorch", "ultralytics", weights, python),
+        Contestant("OpenCV DNN", "opencv", onnx, sys.executable),
+    ]
+
+
+def _start(contestants: list[Contestant], how: tuple[int, int, Path]) -> tuple[list[Peer], dict[str, str]]:
     """Every peer that can take part, and why the others cannot."""
     peers, left_out = [], {}
-    for name, kind, model, interpreter in (
-        ("ultralytics, ONNX", "ultralytics", onnx, python),
-        ("ultralytics, PyTorch", "ultralytics", weights, python),
-        ("supervision", "supervision", onnx, python),
-        ("OpenCV DNN", "opencv", onnx, sys.executable),
-    ):
-        peer = Peer(name, [interpreter, str(WORKER), kind, model, *map(str, how)])
+    for one in contestants:
+        call = [one.python, str(WORKER), one.kind, one.model, *map(str, how), str(int(one.spinning))]
+        peer = Peer(one.name, call)
         trouble = peer.trouble()
         if trouble:
-            left_out[name] = trouble
+            left_out[one.name] = trouble
             peer.stop()
         else:
             peers.append(peer)
     return peers, left_out
 
 
-def _figures(times: dict[str, list[float]], left_out: dict[str, str]) -> dict[str, Any]:
-    ms = {name: np.array(values) * 1000 for name, values in times.items()}
-    ours = ms["ours"]
-    rows = {}
-    for name, values in ms.items():
-        row: dict[str, Any] = {"ms": spread(values), "fps": round(1000 / float(values.mean()), 2)}
-        if name != "ours":
-            row["factor_fps"] = round(float(values.mean() / ours.mean()), 3)
-            row["factor_p95"] = round(spread(values)["p95"] / spread(ours)["p95"], 3)
-        rows[name] = row
-    return {"peers": rows, "left_out": left_out}
+def in_turns(
+    looks: Mapping[str, Callable[[int], float]],
+    frames: int,
+    images: int,
+    draw: random.Random,
+    rest: Callable[[float], object] = time.sleep,
+) -> dict[str, list[float]]:
+    """Seconds for each frame of everybody, in an order that changes with every frame.
+
+    Args: looks: takes the number of an image, below ``images``; frames: for each, after the warm-up.
+    """
+    times: dict[str, list[float]] = {name: [] for name in looks}
+    for turn, number in enumerate(islice(cycle(range(images)), frames + WARM_UP)):
+        for name in draw.sample(list(looks), len(looks)):
+            rest(REST_S)
+            seconds = looks[name](number)
+            if turn >= WARM_UP:
+                times[name].append(seconds)
+    return times
+
+
+def _busy(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.endswith(BUSY) and name != f"ours{BUSY}"]
+
+
+def _rows(times: Mapping[str, list[float]], against: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Milliseconds and frames a second of everybody, with the factors by which ours is ahead."""
+    behind = factors(times, {name: against[name] for name in times if name in against})
+    return {
+        name: {"ms": spread(np.array(values) * 1000), "fps": round(len(values) / sum(values), 2)}
+        | behind.get(name, {})
+        for name, values in times.items()
+    }
+
+
+def factors(times: Mapping[str, list[float]], against: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """By what factor those in ``against`` are behind the one that they are measured against there."""
+    return {
+        name: {
+            "factor_fps": round(sum(times[name]) / sum(times[ours]), 3),
+            "factor_p95": round(float(np.percentile(times[name], 95) / np.percentile(times[ours], 95)), 3),
+        }
+        for name, ours in against.items()
+    }
 
 
 if __name__ == "__main__":
