@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.book import EventBook, Identity
+from api.book import EventBook, Identity, Write
 from api.data_dir import StoreOpener
 from api.main import build_perceiver, build_rules
 from api.recorder import Recorder
@@ -55,12 +55,13 @@ class Car:
         self.frames = 0
         self.inferred = 0
         self.events = 0
+        self.writes = 0  # to the store
         self.heard: list[Heard] = []  # since `arrive`
         if store:
             self._recorder = Recorder(StoreOpener(settings))
             self._recorder.start()
             who = Identity("car-1", "car-1/cabin", "model", "0" * 64, "rules", "bench", simulated=True)
-            self._book = EventBook(who, lambda t_s: BEGUN + timedelta(seconds=t_s), self._recorder.put)
+            self._book = EventBook(who, lambda t_s: BEGUN + timedelta(seconds=t_s), self._put)
 
     @classmethod
     def of(cls, settings: Settings, detector: OnnxDetector, *, store: bool) -> Car:
@@ -102,6 +103,11 @@ class Car:
         """Write what is left."""
         if self._recorder is not None:
             self._recorder.stop(MAX_WAITING_S)
+
+    def _put(self, write: Write) -> None:
+        assert self._recorder is not None  # noqa: S101  only the book calls this, and they come together
+        self.writes += 1
+        self._recorder.put(write)
 
     def _tick_until(self, t_s: float) -> None:
         while self._ticks / TICK_HZ < t_s:

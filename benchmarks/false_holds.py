@@ -42,9 +42,10 @@ from benchmarks.day_car import Car
 from benchmarks.day_entries import SHARES, Entry, entry, kind_of
 from benchmarks.day_pieces import Material, gather
 from benchmarks.day_recorded import Recorded, Recording, Recordings, rules_version
-from benchmarks.endurance import EMPTIES, EVERY, draw_memory, memory_figures, noisy, resident_mib
-from benchmarks.endurance import TARGETS as MEMORY_TARGETS
+from benchmarks.memory import TARGETS as MEMORY_TARGETS
+from benchmarks.memory import Readings, draw_memory, memory_figures
 from benchmarks.report import Target, emit, parser, run
+from benchmarks.still_car import stills
 from hardware.hold import Phase
 from models.detector import OnnxDetector
 from models.evaluate import Rate
@@ -137,7 +138,7 @@ def main() -> None:
     emit("false_holds", figures, options, targets=TARGETS, draw=draw)
     if options.frames:
         options.compare = None  # was of the day
-        memory = memory_figures(player.readings, took_s) | {
+        memory = memory_figures(player.readings.taken, took_s) | {
             "inferred": player.car.inferred,
             "events": player.car.events,
             "writes_lost": player.car.writes_lost,
@@ -156,7 +157,7 @@ def main() -> None:
             told,
             options,
             targets=MEMORY_TARGETS,
-            draw=lambda figure: draw_memory(figure, player.readings, "the whole day, real detector"),
+            draw=lambda figure: draw_memory(figure, player.readings.taken, "the whole day, real detector"),
         )
     sheet = player.sheet()
     if sheet:
@@ -192,7 +193,7 @@ class Player:
         self._kept = {kind: Recordings(made / f"{kind}-seen.jsonl") for kind in (DAY_NAME, CONTROL)}
         self._still: Image | None = None  # the car of the latest composite, empty
         self.car = Car.of(settings, detector, store=bool(self._frames))
-        self.readings: list[tuple[int, float]] = [(0, resident_mib())]
+        self.readings = Readings()
 
     def play(self, entries: int, control: int) -> None:
         """Play the day and a control of e-bikes among it, but what was played before, until the time is up.
@@ -261,7 +262,7 @@ class Player:
         while not car.idle and car.frames - begun < MOST_FRAMES:  # until the door is let go
             shown.append(car.show(images[-1]))
         if recording is None:
-            self._read()
+            self.readings.read(self.car.frames)
             if number not in self._kept[name]:
                 self._kept[name].put(number, Recording.of(shown))
             if played is not None and played.origin == "composite":
@@ -300,14 +301,10 @@ class Player:
         if self._still is None or self.car.frames >= until:
             return
         self.car.arrive()
-        empties = list(noisy(self._still, EMPTIES))
+        empties = stills(self._still)
         while self.car.frames < until:
-            self.car.show(empties[self.car.frames % EMPTIES])
-            self._read()
-
-    def _read(self) -> None:
-        if self.car.frames - self.readings[-1][0] >= EVERY:
-            self.readings.append((self.car.frames, resident_mib()))
+            self.car.show(next(empties))
+            self.readings.read(self.car.frames)
 
     def _shown(self, image: Image) -> Image:
         """The picture with what the detector took for an e-bike."""

@@ -28,9 +28,9 @@ from rich.console import Console
 
 from api.load import load_settings
 from api.main import build_detector, share_cores
-from benchmarks.endurance import noisy
 from benchmarks.report import Target, emit, parser, run, spread
 from benchmarks.rtsp import RtspServer, encode, need_server, number_of
+from benchmarks.still_car import stills
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.sources import iter_frames, open_source
@@ -44,7 +44,6 @@ FPS: Final = 10
 SIZE_WH: Final = (1920, 1080)
 CLIP_S: Final = 60  # the sample clip once, and a little more
 DECODE_S: Final = 4.0  # of nothing but decoding, before anything is looked at
-STILLS: Final = 16  # noisy pictures of the empty car, in turn
 SETTLE_S: Final = 2.0  # after the last camera has given a picture
 TARGETS: Final = (
     Target("cameras.8.every_picture_ms.p95", "decoder to presence with 8 cameras", most=300.0),
@@ -164,7 +163,7 @@ def _clip(options: argparse.Namespace, what: Literal["moving", "still"]) -> Path
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         sample = [frame.image for frame in iter_frames("sample")]
-        images = cycle(sample if what == "moving" else list(noisy(sample[0], STILLS)))
+        images = cycle(sample) if what == "moving" else stills(sample[0])
         made = path.with_suffix(".part.mp4")
         encode(made, islice(images, CLIP_S * FPS), FPS, (width, height), options.b_frames)
         made.rename(path)

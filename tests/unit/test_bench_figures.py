@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, endurance, false_holds
-from benchmarks.day_entries import SHARES, entry, kind_of
+from benchmarks import accuracy, false_holds, memory
+from benchmarks.day_entries import FPS, SHARES, entry, kind_of
 from benchmarks.day_pieces import Material
 from benchmarks.day_recorded import Recorded, Recording, Recordings, rules_version
 from datasets.shapes import Cutout
@@ -34,10 +34,10 @@ def test_a_part_of_a_day_is_scaled_with_its_interval() -> None:
 
 
 def test_a_slope_is_found_and_flat_is_flat() -> None:
-    hour = int(endurance.FPS * 3600)
-    rising = endurance.slope([(n * hour, 100.0 + 2 * n) for n in range(10)])
+    hour = int(FPS * 3600)
+    rising = memory.slope([(n * hour, 100.0 + 2 * n) for n in range(10)])
     assert rising["value"] == pytest.approx(2.0)
-    flat = endurance.slope([(n * hour, 100.0 + (n % 2)) for n in range(100)])
+    flat = memory.slope([(n * hour, 100.0 + (n % 2)) for n in range(100)])
     assert flat["low"] <= 0 <= flat["high"]
 
 
