@@ -63,6 +63,9 @@ def bench(
     What follows the name goes to the benchmark; `liftguard bench NAME --help` says what it takes, and
     `--compare FILE` compares with an earlier run.
     """
+    if name in {"--help", "-h"}:  # not a benchmark's: there is no name before it
+        typer.echo(context.get_help())
+        return
     folder = benchmarks_dir()
     known = available(folder)
     if name == "list":

@@ -93,6 +93,13 @@ def test_an_unknown_benchmark_names_those_there_are() -> None:
     assert "latency" in str(result.exception)
 
 
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_without_a_name_is_that_of_the_command(asked: str) -> None:
+    result = CliRunner().invoke(app, ["bench", asked])
+    assert result.exit_code == 0
+    assert "--compare FILE" in result.output
+
+
 def test_without_the_source_tree_it_says_where_they_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
