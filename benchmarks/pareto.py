@@ -25,6 +25,7 @@ from rich.console import Console
 from api.cli_model_make import check_set
 from api.cli_progress import steps
 from benchmarks.machine import where_measured
+from models.command import tells_errors
 from models.detector import OnnxDetector
 from models.evaluate import Rate
 from models.looks import Look
@@ -44,6 +45,7 @@ FALSE_HOLDS: Final = 0.02
 """Share of validation pictures without an e-bike that may be called one, the same for every configuration."""
 
 
+@tells_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure or read, print one JSON line, draw. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -57,18 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--from", dest="stored", type=Path, help="draw figures measured before")
     parser.add_argument("--plot", type=Path, help="draw them here")
     args = parser.parse_args(argv)
-    try:
-        report = json.loads(args.stored.read_text("utf-8")) if args.stored else measured(args)
-        if args.report:
-            args.report.parent.mkdir(parents=True, exist_ok=True)
-            args.report.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        if args.plot:
-            draw_pareto(
-                report["points"], args.plot, f"e_bike recall at {report['false_holds']:.0%} false holds"
-            )
-    except LiftguardError as exc:
-        print(f"error: {exc}")
-        return 2
+    report = json.loads(args.stored.read_text("utf-8")) if args.stored else measured(args)
+    if args.report:
+        args.report.parent.mkdir(parents=True, exist_ok=True)
+        args.report.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    if args.plot:
+        draw_pareto(report["points"], args.plot, f"e_bike recall at {report['false_holds']:.0%} false holds")
     print(json.dumps(report, ensure_ascii=False))
     return 0
 

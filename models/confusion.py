@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.command import tells_errors
 from models.detector import OnnxDetector
 from models.evaluate import MATCH_IOU, at_operating_point
 from models.looks import Look, look
 from models.manifest import load_manifest
 from models.sets import read_set
-from vision.errors import LiftguardError
 from vision.geometry import box_iou
 from vision.types import CLASS_NAMES, Image
 
@@ -74,6 +74,7 @@ def draw(table: NDArray[np.int64]) -> Image:
     return canvas
 
 
+@tells_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line, see the module's docstring. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Draw the confusion matrix of a model.")
@@ -82,15 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", help="name in the manifest; default: the manifest's default")
     parser.add_argument("--manifest", type=Path, help="another manifest.toml")
     args = parser.parse_args(argv)
-    try:
-        manifest = load_manifest(args.manifest)
-        entry = manifest.get(args.model)
-        detector = OnnxDetector(entry, manifest.weights_dir)
-        pictures = (item for folder in args.data for item in read_set(folder))
-        table = confusion(look(detector, pictures), entry.operating_confs)
-    except LiftguardError as exc:
-        print(f"error: {exc}")
-        return 2
+    manifest = load_manifest(args.manifest)
+    entry = manifest.get(args.model)
+    detector = OnnxDetector(entry, manifest.weights_dir)
+    pictures = (item for folder in args.data for item in read_set(folder))
+    table = confusion(look(detector, pictures), entry.operating_confs)
     cv2.imwrite(str(args.out), draw(table))
     print(table)
     return 0

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from models.command import tells_errors
 from models.detector import OnnxDetector
 from models.looks import Look, look
 from models.manifest import load_manifest
 from models.precision import AveragePrecision
 from models.sets import Labelled, read_set
-from vision.errors import LiftguardError
 from vision.geometry import box_iou
 from vision.types import (
     BICYCLE,
@@ -178,6 +178,7 @@ def render(report: SetReport) -> str:
     return "\n".join(lines)
 
 
+@tells_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line, see the module's docstring. Returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -194,18 +195,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
-    try:
-        manifest = load_manifest(args.manifest)
-        entry = manifest.get(args.model)
-        detector = OnnxDetector(entry, manifest.weights_dir)
-        confs = list(entry.operating_confs)
-        if args.conf is not None:
-            confs[E_BIKE] = args.conf
-        expect = None if args.expect is None else CLASS_NAMES.index(args.expect)
-        reports = [evaluate(str(d), look(detector, read_set(d, expect)), confs) for d in args.data]
-    except LiftguardError as exc:
-        print(f"error: {exc}")
-        return 2
+    manifest = load_manifest(args.manifest)
+    entry = manifest.get(args.model)
+    detector = OnnxDetector(entry, manifest.weights_dir)
+    confs = list(entry.operating_confs)
+    if args.conf is not None:
+        confs[E_BIKE] = args.conf
+    expect = None if args.expect is None else CLASS_NAMES.index(args.expect)
+    reports = [evaluate(str(d), look(detector, read_set(d, expect)), confs) for d in args.data]
     print(
         json.dumps([asdict(r) for r in reports], indent=2) if args.json else "\n".join(map(render, reports))
     )

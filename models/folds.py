@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.command import tells_errors
 from models.detector import OnnxDetector
 from models.looks import look
 from models.manifest import Manifest, load_manifest
 from models.measure import sets_in
 from models.sets import read_set
 from models.threshold import CANDIDATES, Scored, choose, score
-from vision.errors import ConfigError, LiftguardError
+from vision.errors import ConfigError
 from vision.types import E_BIKE
 
 FOLDS, REPEATS, RESAMPLES = 5, 20, 2000
@@ -121,6 +122,7 @@ def scores_of(manifest: Manifest, name: str | None, folders: Sequence[Path]) -> 
     return scored, entry.operating_confs[E_BIKE]
 
 
+@tells_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line, see the module's docstring. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Say how sure the validation figures are.")
@@ -130,25 +132,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--against", help="a second model to compare with")
     parser.add_argument("--against-manifest", type=Path, help="its manifest.toml, if another")
     args = parser.parse_args(argv)
-    try:
-        folders = sets_in(args.data)
-        manifest = load_manifest(args.manifest)
-        scored, conf = scores_of(manifest, args.model, folders)
-        by_folds = folded(scored)
-        print(
-            f"threshold from other folds: {by_folds.conf_low:.2f} to {by_folds.conf_high:.2f}; called e-bike:"
-        )
-        for kind, share in by_folds.shares.items():
-            print(f"  {kind:12} {share:.3f} of {sum(s.kind == kind for s in scored)}")
-        if args.against is not None:
-            second = manifest if args.against_manifest is None else load_manifest(args.against_manifest)
-            other, other_conf = scores_of(second, args.against, folders)
-            print(f"at {conf:.2f} against {args.against} at {other_conf:.2f}:")
-            for name, span in against(scored, other, (conf, other_conf)).items():
-                print(f"  {name:12} {span}")
-    except LiftguardError as exc:
-        print(f"error: {exc}")
-        return 2
+    folders = sets_in(args.data)
+    manifest = load_manifest(args.manifest)
+    scored, conf = scores_of(manifest, args.model, folders)
+    by_folds = folded(scored)
+    print(f"threshold from other folds: {by_folds.conf_low:.2f} to {by_folds.conf_high:.2f}; called e-bike:")
+    for kind, share in by_folds.shares.items():
+        print(f"  {kind:12} {share:.3f} of {sum(s.kind == kind for s in scored)}")
+    if args.against is not None:
+        second = manifest if args.against_manifest is None else load_manifest(args.against_manifest)
+        other, other_conf = scores_of(second, args.against, folders)
+        print(f"at {conf:.2f} against {args.against} at {other_conf:.2f}:")
+        for name, span in against(scored, other, (conf, other_conf)).items():
+            print(f"  {name:12} {span}")
     return 0
 
 

@@ -27,6 +27,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.command import tells_errors
 from models.graph import early_nodes, float_tail, silu_inputs
 from models.sets import load_picture, picture_paths
 from vision.errors import ConfigError, LiftguardError
@@ -165,6 +166,7 @@ def _with_metadata_of(source: Any, model: Any) -> bytes:
     return data
 
 
+@tells_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line, see the module's docstring. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Quantise an exported model to INT8.")
@@ -174,12 +176,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--imgsz", type=int, default=416, help="longest side in pixels (default: 416)")
     parser.add_argument("--count", type=int, default=PICTURES, help=f"pictures (default: {PICTURES})")
     args = parser.parse_args(argv)
-    try:
-        chosen = spread(picture_paths(args.pictures), args.count)
-        print(quantise(args.source, args.target, chosen, args.imgsz), args.target)
-    except LiftguardError as exc:
-        print(f"error: {exc}")
-        return 2
+    chosen = spread(picture_paths(args.pictures), args.count)
+    print(quantise(args.source, args.target, chosen, args.imgsz), args.target)
     return 0
 
 

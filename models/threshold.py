@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.command import tells_errors
 from models.detector import OnnxDetector
 from models.evaluate import Rate, kind_without_e_bike
 from models.looks import Look, look
 from models.manifest import load_manifest
 from models.sets import read_set
-from vision.errors import LiftguardError
 from vision.types import E_BIKE
 
 LIMITS: Mapping[str, float] = {
@@ -105,6 +105,7 @@ def choose(
     return best
 
 
+@tells_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line, see the module's docstring. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Choose the e-bike operating confidence on validation sets.")
@@ -112,13 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", help="name in the manifest; default: the manifest's default")
     parser.add_argument("--manifest", type=Path, help="another manifest.toml")
     args = parser.parse_args(argv)
-    try:
-        manifest = load_manifest(args.manifest)
-        detector = OnnxDetector(manifest.get(args.model), manifest.weights_dir)
-        scored = [s for folder in args.data for s in score(look(detector, read_set(folder)))]
-    except LiftguardError as exc:
-        print(f"error: {exc}")
-        return 2
+    manifest = load_manifest(args.manifest)
+    detector = OnnxDetector(manifest.get(args.model), manifest.weights_dir)
+    scored = [s for folder in args.data for s in score(look(detector, read_set(folder)))]
     for conf in CANDIDATES[::5]:
         point = operating_point(scored, conf)
         holds = "  ".join(f"{kind} {rate.hits}/{rate.tries}" for kind, rate in point.false_hold.items())

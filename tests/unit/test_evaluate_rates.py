@@ -239,7 +239,7 @@ def test_the_command_reports_a_missing_model(tmp_path: Path, capsys: pytest.Capt
     manifest = tmp_path / "manifest.toml"
     manifest.write_text("")
     assert main([str(tmp_path), "--manifest", str(manifest), "--json"]) == 2
-    assert "error:" in capsys.readouterr().out
+    assert "error:" in capsys.readouterr().err
 
 
 def test_reports_are_json(tmp_path: Path) -> None:

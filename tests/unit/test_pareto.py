@@ -38,9 +38,9 @@ def test_a_missing_extra_is_named(
     stored = tmp_path / "report.json"
     stored.write_text(json.dumps({"false_holds": 0.02, "points": []}))
     assert pareto.main(["--from", str(stored), "--plot", str(tmp_path / "plot.png")]) == 2
-    assert "missing extra eval" in capsys.readouterr().out
+    assert "missing extra eval" in capsys.readouterr().err
 
 
 def test_a_set_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pareto.main([str(tmp_path / "gone")]) == 2
-    assert "no folder" in capsys.readouterr().out
+    assert "no folder" in capsys.readouterr().err
