@@ -59,7 +59,7 @@ class DetectorSettings(Table):
         2, ge=1, le=64, description="Threads inside one inference; fewer where elevators share the cores"
     )
     spinning: bool = Field(
-        False, description="Busy-wait between inferences: faster by a little, warms the box a lot"
+        False, description="Busy-wait for work: faster on idle cores, much slower on shared ones, and warm"
     )
 
 
