@@ -21,6 +21,7 @@ STEPS: Final = (
     "beacon",
     "camera",
     "zones",
+    "empty_car",
     "e_bike",
     "harmless",
 )

@@ -1,4 +1,4 @@
-"""The steps that try what is seen: the camera's picture, the zones, an e-bike, and what must pass."""
+"""The steps that try what is seen: the picture, the zones, the empty car, an e-bike, and what must pass."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ LEAST_SHARPNESS: Final = 15.0
 """Variance of the Laplacian at 640 px width (Pech-Pacheco 2000). A focused cabin has over 100, one behind a
 smeared dome below 10."""
 FIRST_PICTURE_S: Final = 15.0  # an RTSP camera takes its time
+EMPTY_S: Final = 20.0
+"""In a still car the gate lets the detector look once a second at first, then every 5 s (`vision.gate`)."""
 E_BIKE_S: Final = 60.0
 HARMLESS_S: Final = 30.0
+IGNORE_MARGIN: Final = 0.01  # of the picture: boxes tremble by a few pixels
 REPORT_PX: Final = 960  # width of the pictures in the report
 _ZONE_COLOURS: Final = {
     "cabin": (80, 170, 60),
@@ -86,6 +89,40 @@ def zones(equipment: Equipment, person: Person, words: Words, folder: Path, imag
     caption = words("zones_picture", kinds=words("comma").join(kinds) or "–")
     answer = _look_and_confirm(person, words, folder, "zones", drawn, "zones_right", facts)
     return Finding("zones", verdict_of([answer]), tuple(facts), (_picture(caption, drawn),))
+
+
+def empty_car(equipment: Equipment, person: Person, words: Words) -> Finding:
+    """Nothing in the empty car may be taken for an e-bike: what belongs to it would hold the door every time.
+
+    Fails at a mere suspicion, and says which ignore zone would cover what was taken for one.
+    """
+    person.step(words("empty_car"), words("empty_car_about", seconds=EMPTY_S))
+    if not person.ready(words("empty_car_ready")):
+        return Finding("empty_car", "skipped")
+    equipment.perceiver.reset()  # who stood there before says nothing about the empty car
+    seen: list[Observation] = []
+
+    def suspected() -> bool:
+        frame = equipment.source.read(0.2)
+        if frame is not None:
+            seen.append(equipment.perceiver.look(frame))
+            del seen[:-1]  # the last is the one that counts
+        return frame is not None and seen[-1].presence.suspected
+
+    if person.watch(words("empty_car_now"), suspected, EMPTY_S):
+        sighting = max(seen[-1].presence.sightings, key=lambda s: s.score)
+        height, width = seen[-1].frame.image.shape[:2]
+        facts = (
+            words("empty_car_taken", score=sighting.score),
+            words("empty_car_advice", polygon=_around(sighting, width, height)),
+        )
+        return Finding(
+            "empty_car", "failed", facts, (_picture(words("harmless_picture"), _boxed(seen[-1], sighting)),)
+        )
+    if not seen:
+        error = equipment.source.status().detail
+        return Finding("empty_car", "failed", (words("camera_none", error=error),))
+    return Finding("empty_car", "passed", (words("empty_car_none", seconds=EMPTY_S),))
 
 
 def e_bike(equipment: Equipment, person: Person, words: Words) -> Finding:
@@ -193,6 +230,15 @@ def _look_and_confirm(
     said = {True: "answer_yes", False: "answer_no", None: "answer_open"}[answer]
     facts.append(f"{words(question)} {words(said)}")
     return answer
+
+
+def _around(sighting: Sighting, width: int, height: int) -> str:
+    """The polygon of a zone around it, as the settings take it: fractions of the picture."""
+    x1, y1, x2, y2 = (v / size for v, size in zip(sighting.xyxy, (width, height) * 2, strict=True))
+    left, top = max(0.0, x1 - IGNORE_MARGIN), max(0.0, y1 - IGNORE_MARGIN)
+    right, bottom = min(1.0, x2 + IGNORE_MARGIN), min(1.0, y2 + IGNORE_MARGIN)
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    return "[" + ", ".join(f"[{x:.2f}, {y:.2f}]" for x, y in corners) + "]"
 
 
 def _boxed(observation: Observation, sighting: Sighting) -> Image:

@@ -75,6 +75,7 @@ def _steps(equipment: Equipment, person: Person, words: Words, folder: Path) -> 
     camera, image = view_steps.camera(equipment, person, words, folder)
     yield told(camera)
     yield told(view_steps.zones(equipment, person, words, folder, image))
+    yield told(view_steps.empty_car(equipment, person, words))
     yield told(view_steps.e_bike(equipment, person, words))
     yield told(view_steps.harmless(equipment, person, words))
 

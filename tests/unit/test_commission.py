@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import string
 import tempfile
@@ -258,6 +259,7 @@ def test_the_charge_pump_step_stops_the_watchdog_while_the_hold_is_still_asked_f
         ("go on and off", None, "beacon", "skipped"),
         ("whole floor", False, "camera", "failed"),
         ("zones lie", False, "zones", "failed"),
+        ("car empty", False, "empty_car", "skipped"),
         ("e-bike at hand", False, "e_bike", "skipped"),
         ("of that kind", False, "harmless", "skipped"),
         ("operate it", False, "inputs", "skipped"),
@@ -332,6 +334,28 @@ def test_a_bad_picture_fails(scene: Scene, tmp_path: Path, image: Image | None, 
     finding, _ = view_steps.camera(scene.equipment, scene.person, WORDS, tmp_path)
     assert finding.verdict == "failed"
     assert any(said in fact for fact in finding.facts)
+
+
+def test_a_thing_in_the_empty_car_that_looks_like_an_e_bike_fails_with_the_zone_that_covers_it(
+    scene: Scene,
+) -> None:
+    scene.eye.there = True
+    finding = view_steps.empty_car(scene.equipment, scene.person, WORDS)
+    assert finding.verdict == "failed"
+    assert finding.pictures[0].jpeg[:2] == b"\xff\xd8"
+    advised = json.loads(finding.facts[1].partition("polygon ")[2])
+    corners = tuple((x, y) for x, y in advised)
+    zones = (Zone("ignore", corners), Zone("cabin", CABIN.polygon))
+    perceiver = Perceiver(scene.eye, operating_conf=lambda class_id: 0.25, zones=zones)
+    covered = replace(scene.equipment, perceiver=perceiver)
+    assert view_steps.empty_car(covered, scene.person, WORDS).verdict == "passed"
+
+
+def test_an_empty_car_without_a_picture_is_not_passed(scene: Scene) -> None:
+    scene.camera.image = None
+    finding = view_steps.empty_car(scene.equipment, scene.person, WORDS)
+    assert finding.verdict == "failed"
+    assert "no route to the camera" in finding.facts[0]
 
 
 def test_an_e_bike_that_is_not_seen_fails_and_so_does_one_that_is_never_gone(scene: Scene) -> None:
