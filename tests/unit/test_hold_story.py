@@ -143,6 +143,13 @@ def test_when_a_pre_hold_is_armed_again(story: Script, pre_holds: list[float]) -
     assert sum(isinstance(s, FalsePreHold) for s in played.signals) == len(pre_holds)
 
 
+def test_a_doubt_that_vanishes_is_let_go_before_a_long_time_to_confirm_is_over() -> None:
+    patient = HoldRules(confirm_s=3.0, release_s=1.0)
+    played = play({5.0: DOUBT, 5.5: EMPTY}, 20.0, rules=patient)
+    assert played.energised == [(5.0, 6.45)]  # release_s after the last sighting, at 5.45
+    assert played.lines[-1] == "6.45 IDLE not_confirmed"
+
+
 def test_a_long_hold_is_made_of_pulses_and_ends_at_the_cap() -> None:
     rules = HoldRules(pulse_s=18.0, pause_s=3.0, cap_s=60.0, cooldown_s=30.0)
     played = play({5.0: DOUBT, 5.5: BIKE, 200.0: EMPTY}, 240.0, rules)
