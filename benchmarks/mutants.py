@@ -87,10 +87,7 @@ MUTANTS: Final = (
 """What stands in hold.py, and what is put in its place."""
 
 NO_CHANGE: Final = {
-    "(Phase.SUSPECT, sure and rested, Phase.HOLDING,": "the pulse that is over is noticed one tick later, in "
-    "HOLDING; within the tick that is promised",
     "        and now_s - h.false_since_s >= rules.rearm_s\n": "`_bar` ignores every track for as long",
-    "        cool_since_s=h.cool_since_s + by_s,\n": "only makes a cooldown longer, if a clock goes back",
 }
 """Mutants that may live, and why nothing that is promised changes."""
 
