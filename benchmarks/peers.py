@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from api.load import load_settings
 from api.main import build_detector
@@ -109,7 +111,7 @@ class Peer:
 def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
-    made.add_argument("--frames", type=int, default=200)
+    made.add_argument("--frames", type=int, default=200, help="frames for each, about a second each")
     made.add_argument("--python", default=sys.executable, help="a Python with ultralytics and supervision")
     made.add_argument("--weights", type=Path, default=WEIGHTS, help="the same model as PyTorch weights")
     made.add_argument("--model", help="model of the manifest (default: as in the settings)")
@@ -209,7 +211,8 @@ def in_turns(
     Args: looks: takes the number of an image, below ``images``; frames: for each, after the warm-up.
     """
     times: dict[str, list[float]] = {name: [] for name in looks}
-    for turn, number in enumerate(islice(cycle(range(images)), frames + WARM_UP)):
+    numbers = list(islice(cycle(range(images)), frames + WARM_UP))
+    for turn, number in enumerate(track(numbers, "frames", console=Console(stderr=True), transient=True)):
         for name in draw.sample(list(looks), len(looks)):
             rest(REST_S)
             seconds = looks[name](number)
