@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count, cycle, islice
 from pathlib import Path
@@ -138,7 +138,8 @@ def main() -> None:
     rows = _rows(times, against)
     figures: dict[str, Any] = {"peers": rows, "left_out": left_out, "frames": options.frames}
     figures |= {"model": entry.name, "model_sha256": entry.sha256, "threads": threads}
-    figures["peers_busy_ours_not"] = factors(times, dict.fromkeys(_busy(rows), "ours"))
+    busy = [one.name for one in contestants if one.spinning and one.name in times]
+    figures["peers_busy_ours_not"] = factors(times, dict.fromkeys(busy, "ours"))
     targets = [
         Target(f"peers.{name}.{what}", f"ahead of it: {against[name]}", least=1.0)
         for name in rows
@@ -219,10 +220,6 @@ def in_turns(
             if turn >= WARM_UP:
                 times[name].append(seconds)
     return times
-
-
-def _busy(names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.endswith(BUSY) and name != f"ours{BUSY}"]
 
 
 def _rows(times: Mapping[str, list[float]], against: Mapping[str, str]) -> dict[str, dict[str, Any]]:
