@@ -29,6 +29,7 @@ from vision.errors import RelayError
 from vision.perceive import Perceiver
 from vision.sources import redact
 from vision.tamper import TamperWatch
+from vision.trouble import Trouble
 from vision.turns import Turns, look_in_turn
 from vision.types import CLASS_NAMES, Frame, FrameSource, Observation
 from vision.vote import probability
@@ -318,8 +319,14 @@ class Elevator:
         Returns: the seconds it took.
         """
         tamper, book = self.parts.tamper, self.parts.camera_book
-        if tamper is None or book is None or not tamper.due(frame.t_s):
+        if book is None or (tamper is not None and not tamper.due(frame.t_s)):
             return {}
         begun_s = self._times.clock()
-        book.see(tamper.see(frame.image, frame.t_s), frame)
-        return {"tamper": self._times.clock() - begun_s}
+        trouble = tamper.see(frame.image, frame.t_s) if tamper is not None else None
+        book.see(trouble or self._mistaken(), frame)
+        return {} if tamper is None else {"tamper": self._times.clock() - begun_s}
+
+    def _mistaken(self) -> Trouble | None:
+        """What belongs to the car and was taken for a vehicle, the longest known of it."""
+        first = min(self.parts.perceiver.fixtures, key=lambda thing: thing.first_s, default=None)
+        return Trouble("mistaken", first.first_s, first.box) if first else None

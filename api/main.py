@@ -43,6 +43,7 @@ from models.detector import OnnxDetector
 from models.manifest import load_manifest
 from vision.clips.rules import ClipRules
 from vision.errors import LiftguardError
+from vision.fixtures import LEARN_S, FixtureParams, FixtureWatch
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
@@ -86,19 +87,33 @@ def build_perceiver(
     """Gate, tracks and presence of one camera. Args: gate: another than the settings' own."""
     zones = tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones)
     own = MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate()
+    presence = PresenceParams(
+        blocked_classes=settings.vision.blocked_classes,
+        confirm_prob=settings.vision.confirm_prob,
+        confirm_min_s=settings.vision.confirm_min_s,
+        confirm_hits=settings.vision.confirm_hits,
+    )
     return Perceiver(
         detector,
         zones=zones,
-        presence=PresenceParams(
-            blocked_classes=settings.vision.blocked_classes,
-            confirm_prob=settings.vision.confirm_prob,
-            confirm_min_s=settings.vision.confirm_min_s,
-            confirm_hits=settings.vision.confirm_hits,
-        ),
+        presence=presence,
+        fixtures=build_fixtures(settings, elevator, presence),
         operating_conf=detector.operating_conf,
         votes=votes_for(detector),
         gate=gate or own,
     )
+
+
+def build_fixtures(
+    settings: Settings, elevator: ElevatorSettings, presence: PresenceParams
+) -> FixtureWatch | None:
+    """What tells the car's own things from vehicles, if that is wanted."""
+    if not settings.vision.ignore_fixtures:
+        return None
+    zones = tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones)
+    # Whatever a house has set, a vehicle is let go of by the hold's own cap long before it is a fixture.
+    params = FixtureParams(learn_s=max(LEARN_S, 2 * elevator.hold.cap_s))
+    return FixtureWatch(presence.blocked_ids, frozenset(presence.holding_zones), zones, params)
 
 
 def build_rules(elevator: ElevatorSettings) -> HoldRules:

@@ -12,7 +12,7 @@ from api.evidence.metrics import EvidenceMetrics
 from api.live import GuardState
 from api.reload import OUTCOMES
 from hardware.hold import EventEnded, EventStarted, FalsePreHold, Phase, Signal
-from vision.tamper import TROUBLE_KINDS
+from vision.trouble import TROUBLE_KINDS
 from vision.types import Observation
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
@@ -16,6 +16,7 @@ from api.records import Cursor
 from api.routes_evidence import Original
 from api.web_parts import EventId, parts_of
 from vision.errors import StorageError
+from vision.trouble import TroubleKind
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
 
@@ -24,12 +25,15 @@ SeesEvidence = Annotated[Actor, Depends(needs(Right.SEE_EVIDENCE))]
 
 
 class TroubleBody(BaseModel):
-    """A camera that did not see what it should. `ended_at` and `end` are null while that goes on."""
+    """A camera that did not see what it should, or took something in the car for a vehicle (`mistaken`).
+
+    `ended_at` and `end` are null while that goes on.
+    """
 
     id: str = Field(description="UUIDv7, sorts by time")
     elevator_id: str
     camera_id: str
-    kind: Literal["covered", "sprayed", "turned", "frozen", "dark"]
+    kind: TroubleKind
     began_at: AwareDatetime = Field(description="First look that showed it")
     reported_at: AwareDatetime = Field(description="It had lasted long enough to be believed")
     last_seen_at: AwareDatetime

@@ -72,6 +72,11 @@ class VisionSettings(Table):
         description="Classes that hold the door. Strollers, wheelchairs and people never do",
     )
     motion_gate: bool = Field(True, description="Skip inference while an empty car is still")
+    ignore_fixtures: bool = Field(
+        True,
+        description="What is taken for a vehicle for ten minutes (twice `hold.cap_s` if that is more) and "
+        "has not changed meanwhile, such as a poster, is reported and no longer holds the door",
+    )
     confirm_prob: float = Field(
         0.9, ge=0.5, le=0.9999, description="Score of the vote at which a hold begins"
     )

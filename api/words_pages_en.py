@@ -90,6 +90,7 @@ PAGES_ENGLISH: Final = {
     "dev.camera_trouble.turned": "Turned away",
     "dev.camera_trouble.frozen": "Frozen picture",
     "dev.camera_trouble.dark": "Too dark",
+    "dev.camera_trouble.mistaken": "Taken for an e-bike",
     "dev.camera_trouble.picture": "What the camera saw",
     "event.noclip.yet": "The event goes on. Its clip can be seen once it is over.",
     "trouble.guard_silent": "Guard is not running",

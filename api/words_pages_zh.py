@@ -89,6 +89,7 @@ PAGES_CHINESE: Final = {
     "dev.camera_trouble.turned": "朝向改变",
     "dev.camera_trouble.frozen": "画面静止",
     "dev.camera_trouble.dark": "画面过暗",
+    "dev.camera_trouble.mistaken": "被误认为电动车",
     "dev.camera_trouble.picture": "当时的画面",
     "event.noclip.yet": "事件进行中，结束后可查看录像。",
     "trouble.guard_silent": "监测程序未运行",

@@ -54,6 +54,7 @@ class Car:
         self._book: EventBook | None = None
         self.frames = 0
         self.inferred = 0
+        self.held_s = 0.0  # the relay was closed for so long
         self.events = 0
         self.writes = 0  # to the store
         self.heard: list[Heard] = []  # since `arrive`
@@ -114,6 +115,7 @@ class Car:
             now_s, seen, self._pending = self._ticks / TICK_HZ, self._pending, None
             self._ticks += 1
             self._hold, decision = step(self._hold, seen, Inputs(), now_s, self._rules)
+            self.held_s += decision.energise / TICK_HZ
             for signal in decision.signals:
                 self.events += isinstance(signal, EventStarted)
                 if isinstance(signal, PhaseChanged):

@@ -5,6 +5,7 @@ Entry N of a seed is the same on every machine, so a day can be played in parts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +66,14 @@ def entry(material: Material, number: int, seed: int, *, kind: str | None = None
     if rng.random() < 0.5:
         cabin = np.ascontiguousarray(cabin[:, ::-1])
     cabin = camera_look(cabin, rng)
+    images = [cabin] * EMPTY_BEFORE
+    images += visit(material, kind, cabin, rng)
+    images += [cabin] * STILL_AFTER
+    return Entry(number, kind, "composite", _timed(images, rng))
+
+
+def visit(material: Material, kind: str, cabin: Image, rng: np.random.Generator) -> list[Image]:
+    """Somebody of that kind comes into this car, stands for a moment and leaves: 2 to 3.5 s, no noise."""
     movers = [mover(piece, cabin, rng) for piece in _who(material, kind, rng)]
     inside = np.concatenate(
         [
@@ -73,10 +82,7 @@ def entry(material: Material, number: int, seed: int, *, kind: str | None = None
             np.linspace(1, 0, int(rng.integers(7, 12))),
         ]
     )
-    images = [cabin] * EMPTY_BEFORE
-    images += [drawn_into(cabin, movers, float(share), rng) for share in inside]
-    images += [cabin] * STILL_AFTER
-    return Entry(number, kind, "composite", _timed(images, rng))
+    return [drawn_into(cabin, movers, float(share), rng) for share in inside]
 
 
 def _who(material: Material, kind: str, rng: np.random.Generator) -> list[Cutout]:
@@ -176,11 +182,16 @@ def _passage(clip: list[Image], rng: np.random.Generator) -> list[Image]:
 
 def _timed(images: list[Image], rng: np.random.Generator) -> list[Frame]:
     """Frames with camera noise, from 0 s on."""
-    found = []
+    return [Frame(image, n / FPS, n) for n, image in enumerate(grained(images, NOISE, rng))]
+
+
+def grained(images: list[Image], sigma: float, rng: np.random.Generator) -> Iterator[Image]:
+    """Each picture with noise of its own: one large field of it, laid on at another place each time.
+
+    Args: sigma: grey levels.
+    """
     height, width = images[0].shape[:2]
-    field = np.asarray(rng.normal(0, NOISE, (height + 32, width + 32, 3)), np.float32)
-    for number, image in enumerate(images):
-        y, x = (int(v) for v in rng.integers(0, 32, 2))  # the same large field of noise, laid on elsewhere
-        noisy = np.clip(image + field[y : y + height, x : x + width], 0, 255).astype(np.uint8)
-        found.append(Frame(noisy, number / FPS, number))
-    return found
+    field = np.asarray(rng.normal(0, sigma, (height + 32, width + 32, 3)), np.float32)
+    for image in images:
+        y, x = (int(v) for v in rng.integers(0, 32, 2))
+        yield np.clip(image + field[y : y + height, x : x + width], 0, 255).astype(np.uint8)

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.day_entries import FPS, drawn_into, mover, visible_share
+from benchmarks.day_entries import FPS, drawn_into, grained, mover, visible_share
 from benchmarks.day_pieces import Material
 from datasets.composite import camera_look
 from vision.presence import PresenceParams
@@ -133,7 +133,7 @@ def composited(material: Material, rng: np.random.Generator, number: int) -> Cli
     shown = [n for n, share in enumerate(shares) if share > 0]
     full = next(n for n, share in enumerate(shares) if share >= FULL)
     grain = float(rng.uniform(0.5, 3.0))
-    noisy = list(_grained(images, grain, rng))
+    noisy = list(grained(images, grain, rng))
     first, whole, last = before + shown[0], before + full, before + shown[-1]
     return Clip(number, "composited", noisy, first, whole, whole, last)
 
@@ -158,13 +158,4 @@ def _varied(images: list[Image], rng: np.random.Generator) -> Iterator[Image]:
     for image in images:
         cut = cv2.resize(image[y1:y2, x1:x2], (width, height), interpolation=cv2.INTER_LINEAR)
         looked.append(np.asarray(cv2.LUT(cut[:, ::-1] if mirror else cut, table), np.uint8))
-    yield from _grained(looked, grain, rng)
-
-
-def _grained(images: list[Image], sigma: float, rng: np.random.Generator) -> Iterator[Image]:
-    """Each picture with noise of its own: one large field of it, laid on at another place each time."""
-    height, width = images[0].shape[:2]
-    field = np.asarray(rng.normal(0, sigma, (height + 32, width + 32, 3)), np.float32)
-    for image in images:
-        y, x = (int(v) for v in rng.integers(0, 32, 2))
-        yield np.clip(image + field[y : y + height, x : x + width], 0, 255).astype(np.uint8)
+    yield from grained(looked, grain, rng)

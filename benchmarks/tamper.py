@@ -32,7 +32,8 @@ from rich.progress import track
 from api.load import load_settings
 from benchmarks.machine import where_measured
 from benchmarks.tamper_scenes import Act, everyday, noisy, tampering
-from vision.tamper import TamperParams, TamperState, look_at, step
+from vision.edges import look_at
+from vision.tamper import TamperParams, TamperState, step
 from vision.types import Image
 
 SAMPLE: Final = Path(__file__).parents[1] / "vision" / "samples" / "elevator.mp4"
@@ -129,7 +130,7 @@ def watch(
     t_s = start_s
     while True:
         t_s += params.every_s
-        state = step(state, look_at(act(camera(t_s), t_s - start_s, rng), params), t_s, params)
+        state = step(state, look_at(act(camera(t_s), t_s - start_s, rng)), t_s, params)
         if state.trouble is not None:
             return state, state.trouble.kind
         if t_s >= start_s + length_s:
@@ -202,7 +203,7 @@ def cost_ms(image: Image) -> dict[str, float]:
     params, state, took = TamperParams(), None, []
     for number in range(300):
         begun = time.perf_counter()
-        state = step(state, look_at(image, params), number * params.every_s, params)
+        state = step(state, look_at(image), number * params.every_s, params)
         took.append((time.perf_counter() - begun) * 1000)
     p50, p99 = np.percentile(took, (50, 99))
     return {"p50": round(float(p50), 2), "p99": round(float(p99), 2)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from vision import presence as presence_step
 from vision import tracking
+from vision.fixtures import FixtureWatch, Thing
 from vision.gate import GateDecision, MotionGate
 from vision.presence import OperatingConf, PresenceParams, PresenceState
 from vision.tracking import TrackerState, TrackParams
@@ -38,6 +39,8 @@ class Perceiver:
 
     `look` fills ``stage_s`` with ``gate, infer, track, presence, total`` in seconds of ``perf``. Stages that
     the gate saved are left out rather than 0, so that they do not flatter the percentiles.
+
+    Args: fixtures: what tells the car's own things from vehicles, with the same zones; None: nothing does.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class Perceiver:
         votes: VoteParams | None = None,
         presence: PresenceParams | None = None,
         zones: tuple[Zone, ...] = (),
+        fixtures: FixtureWatch | None = None,
         max_gap_s: float = MAX_GAP_S,
         perf: Clock = time.perf_counter,
     ) -> None:
         self._gate = gate or MotionGate(zones=zones)
         self._presence_params = presence or PresenceParams()
         self._zones = zones
+        self._fixtures = fixtures
         self._max_gap_s = max_gap_s
         self._perf = perf
         self._tracks = tracks or TrackParams()
@@ -70,8 +75,22 @@ class Perceiver:
         """Blocked vehicles seen where they do not hold the door, such as on the landing."""
         return self._presence.elsewhere
 
+    @property
+    def fixtures(self) -> tuple[Thing, ...]:
+        """What was taken for a vehicle for so long that it is known to belong to the car."""
+        return self._fixtures.fixtures if self._fixtures else ()
+
     def reset(self) -> None:
-        """Forget tracks, presence and the gate's picture. Track ids go on: none is given twice."""
+        """Forget tracks, presence, fixtures and the gate's picture, as of another car.
+
+        Track ids go on: none is given twice.
+        """
+        if self._fixtures:
+            self._fixtures.reset()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Forget what happened. What belongs to the car is known by its look, so it stays."""
         self._gate.reset()
         self._tracker = tracking.cleared(self._tracker)
         self._presence = PresenceState()
@@ -111,7 +130,7 @@ class Perceiver:
         start = self._perf()
         size_wh = (frame.image.shape[1], frame.image.shape[0])
         if self._latest is not None and not self._follows(frame.t_s, size_wh):
-            self.reset()
+            self._start_over()
         self._latest = (frame.t_s, size_wh)
         eyes = self._eyes  # read once: a frame is looked at with one detector and its own thresholds
         if eyes is not self._looked_with:
@@ -130,6 +149,8 @@ class Perceiver:
                 self._gate.reset()
                 raise
             inferred = self._perf()
+            if self._fixtures:
+                detections = self._fixtures.without(detections, frame.image, frame.t_s)
             self._tracker = tracking.update(self._tracker, detections, frame.t_s, eyes.tracks, eyes.votes)
             tracked = self._perf()
             self._presence = presence_step.update(

@@ -1,9 +1,8 @@
 """Whether a camera still looks at what it was put up for: covered, sprayed, turned, frozen or too dark.
 
-Twice a second a small grey picture is made of the frame. What is compared are directions of edges, not
-brightness: a lamp that is dimmed changes every grey level and no edge, a hand before the lens takes the edges
-away. The reference is learnt from the camera itself: an average over minutes, in which people and doors that
-move cancel out and walls stay. Pure but for `TamperWatch`, which remembers.
+Twice a second the edges of the frame (`vision.edges`) are compared with a reference, which is learnt from the
+camera itself: an average over minutes, in which people and doors that move cancel out and walls stay. Pure
+but for `TamperWatch`, which remembers.
 
 The door is never held because of any of this. What is seen in a picture that cannot be trusted is not
 handed on (`Trouble.blinds`), so the presence goes stale and the door is let go.
@@ -12,31 +11,15 @@ handed on (`Trouble.blinds`), so the presence goes stale and the door is let go.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.edges import Edges, Look, agreement, look_at, strong
+from vision.trouble import Trouble, TroubleKind
 from vision.types import Image
 from vision.vote import check_ranges
-
-TroubleKind: TypeAlias = Literal["covered", "sprayed", "turned", "frozen", "dark"]
-"""covered: hardly an edge is left. sprayed: much of the view has lost its edges and nothing stands there.
-turned: as many edges as before, in other places, and they stay. frozen: the same picture to the last bit.
-dark: nothing can be made out for want of light."""
-
-TROUBLE_KINDS: Final[tuple[TroubleKind, ...]] = get_args(TroubleKind)
-BLINDING: Final[frozenset[TroubleKind]] = frozenset({"covered", "turned", "frozen", "dark"})
-"""What makes a picture worthless. Through paint that covers a part the rest still counts."""
-
-Edges = NDArray[np.float32]
-"""(2, h, w): cosine and sine of twice the direction of the edge, times how clear it is (0 to 1).
-
-Twice the direction, so that an edge whose bright side becomes the dark one (infrared) stays the same.
-"""
-
-SMALL_WH: Final = (160, 90)  # at this size a car's edges remain and a camera's noise is averaged away
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +32,6 @@ class TamperParams:
     every_s: float = 0.5  # between two looks
     learn_s: float = 60.0  # until then only what needs no reference is reported
     follow_s: float = 900.0  # smoothing time of the reference afterwards
-    clear_grey: float = 6.0  # an edge of this many grey levels per pixel counts half, one of 18 nine tenths
-    edge: float = 0.5  # from this clearness on a pixel is an edge
     dark_grey: float = 40.0  # the brightest twentieth of the picture is darker than this
     min_edges: float = 0.004  # share of pixels; below it a camera sees nothing, whatever the reference
     covered_edges: float = 0.25  # edges left, of those that the reference has
@@ -90,55 +71,6 @@ class TamperParams:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """What one frame looks like."""
-
-    grey: NDArray[np.uint8]  # (h, w)
-    edges: Edges
-    bright: float  # grey level that a twentieth of the picture exceeds
-    share: float  # of pixels that are edges
-
-
-def look_at(image: Image, params: TamperParams) -> Look:
-    """The small picture of an (H, W, 3) uint8 BGR image and its edges."""
-    grey = cv2.cvtColor(cv2.resize(image, SMALL_WH, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-    smooth = cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32)
-    # Scharr weighs 3 + 10 + 3 on either side of two pixels: 32 makes it grey levels per pixel.
-    gx = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
-    gy = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
-    power = gx * gx + gy * gy
-    bright = float(np.partition(grey, int(grey.size * 0.95), axis=None)[int(grey.size * 0.95)])
-    # In a dim picture edges are fainter by the same factor; below a tenth of full light noise takes over.
-    half = params.clear_grey * min(1.0, max(0.1, bright / 128))
-    scale = 1 / (power + half * half)
-    edges = np.stack(((gx * gx - gy * gy) * scale, 2 * gx * gy * scale)).astype(np.float32, copy=False)
-    share = float(np.count_nonzero(power * scale > params.edge)) / power.size
-    return Look(grey.astype(np.uint8, copy=False), edges, bright, share)
-
-
-def agreement(reference: Edges, edges: Edges, edge: float) -> float:
-    """Share of the reference's lasting edges that are in place: 1 all, 0 what chance gives. 1 without any."""
-    strong = np.hypot(reference[0], reference[1]) > edge
-    if not strong.any():
-        return 1.0
-    there = reference[:, strong]
-    return float((there * edges[:, strong]).sum() / (there * there).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What is wrong with the picture."""
-
-    kind: TroubleKind
-    since_s: float  # capture time of the first look that showed it
-
-    @property
-    def blinds(self) -> bool:
-        """Nothing seen in such a picture may hold a door."""
-        return self.kind in BLINDING
-
-
 Suspect: TypeAlias = tuple[TroubleKind, float, float]
 """What may be wrong, since when, and when it was seen last."""
 
@@ -166,7 +98,7 @@ def step(state: TamperState | None, look: Look, t_s: float, params: TamperParams
     if state is None or t_s < state.t_s:
         return TamperState(t_s, t_s, look.edges, look.share, look.edges, look.share, look.grey)
     learnt = t_s - state.first_s >= p.learn_s
-    match = agreement(state.reference, look.edges, p.edge)
+    match = agreement(state.reference, look.edges)
     blend = min(1.0, (t_s - state.t_s) / p.recent_s)
     recent = state.recent + np.float32(blend) * (look.edges - state.recent)
     recent_share = state.recent_share + blend * (look.share - state.recent_share)
@@ -217,16 +149,16 @@ def _kind(  # noqa: PLR0911  a list of cases, each a line of its own
     left = look.share / max(state.share, 1e-6)
     if match < p.covered_match and left < p.covered_edges:
         return "covered"
-    lasting = agreement(state.reference, state.recent, p.edge)
+    lasting = agreement(state.reference, state.recent)
     if lasting < p.turned_match and left >= p.covered_edges:
-        strong = np.hypot(state.recent[0], state.recent[1]) > p.edge
-        stays = float(np.count_nonzero(strong)) / strong.size / max(state.recent_share, 1e-6)
+        lasts = strong(state.recent)
+        stays = float(np.count_nonzero(lasts)) / lasts.size / max(state.recent_share, 1e-6)
         if stays >= (p.turned_barely if lasting < p.turned_surely else p.turned_lasting):
             return "turned"
     left = state.recent_share / max(state.share, 1e-6)
     blotted = lasting < p.sprayed_match and left < p.sprayed_edges
     if not blotted and lasting < p.alike_match and left < p.alike_edges:
-        blotted = agreement(look.edges, state.reference, p.edge) >= p.alike_own
+        blotted = agreement(look.edges, state.reference) >= p.alike_own
     return "sprayed" if blotted else None
 
 
@@ -282,7 +214,7 @@ class TamperWatch:
     def see(self, image: Image, t_s: float) -> Trouble | None:
         """Look at a frame, if one is due. Returns: what is wrong now."""
         if self.due(t_s):
-            self.state = step(self.state, look_at(image, self.params), t_s, self.params)
+            self.state = step(self.state, look_at(image), t_s, self.params)
         return self.trouble
 
     @property

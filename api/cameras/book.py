@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from api.book import EventWrites, Sink, Write
-from api.cameras.pictures import keep_picture, picture_path
+from api.cameras.pictures import keep_picture, marked, picture_path
 from api.cameras.records import CameraTrouble, TroubleEnd
 from api.records import new_event_id
-from vision.tamper import Trouble
+from vision.trouble import Trouble
 from vision.types import Frame, Image
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ SAID: Final = {
     "turned": "it looks elsewhere than before",
     "frozen": "it sends the same picture again and again",
     "dark": "it sees nothing for want of light",
+    "mistaken": "something in the car looks like a vehicle and has not changed for more than ten minutes (a "
+    "poster, or a vehicle left there); remove it, or draw an ignore zone over it",
 }
 """A trouble in the words of the log and of the health report."""
 
@@ -103,7 +105,7 @@ class CameraBook:
         self.count += 1
         then = "the door is let go" if trouble.blinds else "what is still seen counts"
         log.warning("%s: camera %s: %s; %s", self._elevator_id, trouble.kind, SAID[trouble.kind], then)
-        image = frame.image
+        image = frame.image if trouble.box is None else marked(frame.image, trouble.box)
         self._sink(Write("camera trouble", lambda store: self._keep(store, new, image)))
 
     def _keep(self, store: EventWrites, new: CameraTrouble, image: Image) -> None:
@@ -112,7 +114,7 @@ class CameraBook:
         try:
             keep_picture(self._pictures, path, image)
         except OSError as exc:
-            log.error("%s: no picture of the covered camera could be kept: %s", self._elevator_id, exc)
+            log.error("%s: no picture of the camera trouble could be kept: %s", self._elevator_id, exc)
         else:
             new = replace(new, picture=path)
         store.put_trouble(new)

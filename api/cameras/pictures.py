@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import cv2
+import numpy as np
 
 from api.cameras.records import CameraTrouble
 from api.evidence.paths import check_path, delete_inside
@@ -54,6 +55,15 @@ def keep_picture(root: Path, path: str, image: Image) -> None:
         part.unlink(missing_ok=True)
         raise
     _make_room(root)
+
+
+def marked(image: Image, box: tuple[float, float, float, float]) -> Image:
+    """The (H, W, 3) picture with a frame around the thing in ``box`` (x1, y1, x2, y2 as shares of it)."""
+    height, width = image.shape[:2]
+    corner, other = ((round(x * width), round(y * height)) for x, y in (box[:2], box[2:]))
+    thick = max(2, width // 200)
+    drawn = cv2.rectangle(image.copy(), corner, other, (0, 0, 0), thick * 2)
+    return np.asarray(cv2.rectangle(drawn, corner, other, (0, 200, 255), thick), np.uint8)
 
 
 def _make_room(root: Path) -> None:

@@ -21,7 +21,7 @@ class CameraTrouble:
     id: str  # UUIDv7
     elevator_id: str
     camera_id: str
-    kind: str  # one of `vision.tamper.TROUBLE_KINDS`
+    kind: str  # one of `vision.trouble.TROUBLE_KINDS`
     began_at: datetime  # the first look that showed it
     reported_at: datetime  # it had lasted long enough to be believed
     last_seen_at: datetime

@@ -167,7 +167,7 @@ def all_that_guard_can_say() -> set[str]:
     from api.live import DoorPosition
     from api.records import OUTCOMES
     from hardware.hold import Inputs
-    from vision.tamper import TROUBLE_KINDS
+    from vision.trouble import TROUBLE_KINDS
     from vision.types import SourceState, ZoneKind
 
     expected = [f"phase.{p}" for p in Phase] + [f"short.{p}" for p in Phase]

@@ -17,7 +17,7 @@ from api.cameras.book import SAID, SEEN_S, CameraBook
 from api.cameras.records import TROUBLE_ENDS
 from api.records import Cursor
 from api.store import Store
-from vision.tamper import TROUBLE_KINDS, Trouble
+from vision.trouble import TROUBLE_KINDS, Trouble
 from vision.types import Frame
 
 T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -73,6 +73,20 @@ def test_a_trouble_is_kept_with_its_picture_from_its_begin_to_its_end(bench: Ben
     assert ended is not None
     assert (ended.ended_at, ended.end) == (utc(20.0), "clear")
     assert bench.book.open is None
+
+
+def test_what_is_taken_for_a_vehicle_is_framed_in_its_picture(bench: Bench) -> None:
+    bench.book.see(Trouble("mistaken", 1.0, (0.25, 0.25, 0.75, 0.75)), frame(601.0))
+    bench.write()
+    (trouble,) = bench.store.camera_troubles().troubles
+    assert (trouble.kind, trouble.began_at) == ("mistaken", utc(1.0))
+    assert trouble.picture is not None
+    kept = cv2.imread(str(bench.folder / trouble.picture))
+    assert kept is not None
+    height, width = kept.shape[:2]
+    assert kept[height // 4, width // 2].std() > 30, "a coloured line"
+    assert kept[height // 2, width // 2].std() < 5
+    assert (IMAGE[0, 0] == IMAGE).all(), "the frame itself is not drawn on"
 
 
 def test_one_that_goes_on_is_noted_now_and_then(bench: Bench) -> None:

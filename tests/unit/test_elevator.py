@@ -28,6 +28,7 @@ from hardware.inputs import NoInputs
 from hardware.relay import FakeRelay
 from hardware.slot import PresenceSlot
 from tests.support.fakes import Box, MemoryStore, ScriptedDetector
+from vision.fixtures import FixtureState, FixtureWatch, Thing
 from vision.gate import OpenGate
 from vision.perceive import Perceiver
 from vision.tamper import TamperParams, TamperWatch
@@ -103,6 +104,7 @@ class Rig:
     def __init__(self) -> None:
         self.there = False
         self.blows_up = False
+        self.fixtures = FixtureWatch(frozenset({E_BIKE}), frozenset({"cabin"}))
         self.source = PushedSource()
         self.relay = FakeRelay()
         self.store = MemoryStore()
@@ -126,7 +128,10 @@ class Rig:
             settings=settings,
             source=self.source,
             perceiver=Perceiver(
-                ScriptedDetector(self._script), operating_conf=lambda _: 0.4, gate=OpenGate()
+                ScriptedDetector(self._script),
+                operating_conf=lambda _: 0.4,
+                gate=OpenGate(),
+                fixtures=self.fixtures,
             ),
             slot=slot,
             relay=self.relay,
@@ -220,6 +225,23 @@ def test_a_frozen_picture_lets_the_door_go_and_is_reported() -> None:
         rig.wait(lambda: rig.elevator.state().camera.trouble is None, "all is well again")
         rig.wait(lambda: rig.phase() is Phase.HOLDING, "and the e-bike is held again")
     assert list(rig.store.troubles_ended.values()) == ["clear"]
+
+
+def test_what_was_taken_for_a_vehicle_too_long_is_reported_and_a_real_trouble_comes_first() -> None:
+    poster = Thing((0.6, 0.2, 0.8, 0.6), (90, 10, 140, 60), np.zeros((2, 50, 50), np.float32), 0.0, 0.0, 9e9)
+    with running() as rig:
+        rig.fixtures.state = FixtureState((poster,))
+        rig.wait(lambda: rig.elevator.state().camera.trouble == "mistaken", "the poster is reported")
+        hold(rig)  # an e-bike elsewhere in the car
+        text = rig.metrics.text(rig.guard.state())
+        assert 'liftguard_camera_trouble{elevator="car-1",kind="mistaken"} 1.0' in text
+        rig.source.frozen = True
+        rig.wait(lambda: rig.elevator.state().camera.trouble == "frozen", "the camera's own trouble")
+        rig.source.frozen = False
+        rig.wait(lambda: rig.elevator.state().camera.trouble == "mistaken", "it still hangs there")
+        rig.fixtures.reset()
+        rig.wait(lambda: rig.elevator.state().camera.trouble is None, "it was taken down")
+    assert list(rig.store.troubles_ended.values()) == ["other", "other", "clear"]
 
 
 def test_a_camera_that_goes_silent_lets_the_door_go() -> None:

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from benchmarks.tamper_scenes import Act, everyday, noisy, tampering
-from vision.tamper import TROUBLE_KINDS, TamperParams, TamperState, TamperWatch, agreement, look_at, step
+from vision.edges import agreement, look_at
+from vision.tamper import TamperParams, TamperState, TamperWatch, step
+from vision.trouble import TROUBLE_KINDS
 from vision.types import Image
 
 CLIP = Path(__file__).parents[2] / "vision" / "samples" / "elevator.mp4"
@@ -76,7 +78,7 @@ def play(
     rng, t_s = np.random.default_rng(3), start_s
     while t_s < start_s + length_s:
         t_s += PARAMS.every_s
-        state = step(state, look_at(act(scene(t_s), t_s - start_s, rng), PARAMS), t_s, PARAMS)
+        state = step(state, look_at(act(scene(t_s), t_s - start_s, rng)), t_s, PARAMS)
         if state.trouble is not None:
             break
     assert state is not None
@@ -102,7 +104,7 @@ def test_tampering_is_reported_in_time_and_ends_when_the_view_is_back(what: str)
     rng, t_s = np.random.default_rng(4), after.t_s
     for _ in range(20):
         t_s += PARAMS.every_s
-        after = step(after, look_at(noisy(playing(t_s), rng), PARAMS), t_s, PARAMS)
+        after = step(after, look_at(noisy(playing(t_s), rng)), t_s, PARAMS)
     assert after.trouble is None, "over once all has been well for a while"
 
 
@@ -136,7 +138,7 @@ def test_a_trouble_that_becomes_another_is_told_as_such() -> None:
     t_s, kinds = state.t_s, []
     for _ in range(40):
         t_s += PARAMS.every_s
-        state = step(state, look_at(acts["cap"](playing(t_s), 0.0, rng), PARAMS), t_s, PARAMS)
+        state = step(state, look_at(acts["cap"](playing(t_s), 0.0, rng)), t_s, PARAMS)
         kinds.append(state.trouble.kind if state.trouble else None)
     assert kinds[0] == "covered"
     assert kinds[-1] == "dark"
@@ -144,7 +146,7 @@ def test_a_trouble_that_becomes_another_is_told_as_such() -> None:
 
 
 def test_time_that_runs_backwards_starts_over() -> None:
-    state = step(learnt(), look_at(playing(0.0), PARAMS), 1.0, PARAMS)
+    state = step(learnt(), look_at(playing(0.0)), 1.0, PARAMS)
     assert (state.first_s, state.trouble) == (1.0, None)
 
 
@@ -160,12 +162,12 @@ def test_looks_are_rare() -> None:
 
 def test_agreement_does_not_mind_light_and_contrast_turned_round() -> None:
     image = playing(0.0)
-    usual = look_at(image, PARAMS).edges
-    assert agreement(usual, usual, PARAMS.edge) == pytest.approx(1.0)
+    usual = look_at(image).edges
+    assert agreement(usual, usual) == pytest.approx(1.0)
     for other in (image // 3, 255 - image):
-        assert agreement(usual, look_at(other.astype(np.uint8), PARAMS).edges, PARAMS.edge) > 0.75
-    turned = look_at(np.ascontiguousarray(image[:, ::-1]), PARAMS).edges
-    assert abs(agreement(usual, turned, PARAMS.edge)) < 0.15
+        assert agreement(usual, look_at(other.astype(np.uint8)).edges) > 0.75
+    turned = look_at(np.ascontiguousarray(image[:, ::-1])).edges
+    assert abs(agreement(usual, turned)) < 0.15
 
 
 @settings(max_examples=60, deadline=None)
