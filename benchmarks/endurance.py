@@ -32,6 +32,7 @@ from benchmarks.day_entries import FPS
 from benchmarks.memory import TARGETS, Readings, draw_memory, memory_figures
 from benchmarks.report import emit, parser, run
 from benchmarks.still_car import stills
+from models.detector import OnnxDetector
 from vision.sources import iter_frames
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def main() -> None:
         settings = load_settings(overrides=own)
         settings.data_dir.mkdir(parents=True)
         detector = build_detector(settings)
-        memory, readings = play(settings, options.frames, options.every, options.minutes)
+        memory, readings = play(settings, detector, options.frames, options.every, options.minutes)
     figures: dict[str, Any] = {
         "detector": "fast" if options.fast_detector else "real",
         "frames_wanted": options.frames,
@@ -73,10 +74,10 @@ def main() -> None:
 
 
 def play(
-    settings: Settings, frames: int, every_s: float, minutes: float = math.inf
+    settings: Settings, detector: OnnxDetector, frames: int, every_s: float, minutes: float = math.inf
 ) -> tuple[dict[str, Any], list[tuple[int, float]]]:
     """Play that day. Returns: figures, and (frames played, MiB) of each reading."""
-    car = Car.of(settings, build_detector(settings), store=True)
+    car = Car.of(settings, detector, store=True)
     clip = [frame.image for frame in iter_frames("sample")]
     empties = stills(clip[0])
     period = max(round(every_s * FPS), len(clip))

@@ -1,10 +1,10 @@
 """A poster of an e-bike hangs in the car: how often it holds the door, and whether a real e-bike still does.
 
 Each scene is an empty cabin of the local data folder with a board on its wall that shows a held-out cut-out
-of an e-bike; only boards that the detector takes for a vehicle count. Somebody comes in every minute as on the
-synthetic day (`benchmarks.day_entries`), no e-bike among them, and the car is still in between; then held-out
-e-bikes come in. The same pictures go through the whole pipeline with `vision.ignore_fixtures` and without. The
-posters are drawn, not filmed.
+of an e-bike; only boards that the detector takes for a vehicle count. Somebody comes in every minute as on
+the synthetic day (`benchmarks.day_entries`), no e-bike among them, and the car is still in between; then
+held-out e-bikes come in. The same pictures go through the whole pipeline with `vision.ignore_fixtures` and
+without. The posters are drawn, not filmed.
 
     python -m benchmarks.posters [--scenes N] [--minutes M] [--e-bikes N] [--seed N] [--pieces FOLDER]
 """
@@ -50,9 +50,7 @@ TARGETS: Final = (
     Target("with.held_later", "holds by a poster that has hung there for a quarter of an hour", most=0),
     Target("with.e_bikes.held", "of the e-bikes that come in afterwards", least=0.9),
 )
-KNOWN_S: Final = (
-    900.0  # by then a poster should be known: `FixtureParams.learn_s` and time lost to passengers
-)
+KNOWN_S: Final = 900.0  # by then a poster should be known: `LEARN_S`, and time lost to passengers
 
 
 class Remembering:
@@ -96,6 +94,8 @@ def main() -> None:
     made.add_argument("--seed", type=int, default=1, help="which posters and visits (default: 1)")
     made.add_argument("--pieces", type=Path, help="cut-outs chosen by eye (default: OUT/day_pieces)")
     options = made.parse_args()
+    if options.minutes * EVERY_S <= KNOWN_S:
+        made.error(f"--minutes is {options.minutes}: use more than {KNOWN_S / 60:.0f}, by when it should be known")
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(overrides={"data_dir": str(Path(folder) / "var"), "detector.threads": 1})
         material = gather(settings.data, options.pieces or options.out / "day_pieces")

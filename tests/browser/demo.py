@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from api.accounts.people import NewUser
 from api.accounts.records import Grant
 from api.accounts.service import Accounts, Rules
-from api.cameras.pictures import keep_picture, picture_path
+from api.cameras.pictures import keep_picture, marked, picture_path
 from api.cameras.records import CameraTrouble
 from api.evidence.files import EvidenceFile
 from api.notices.values import Answer
@@ -145,7 +145,8 @@ def _judge(store: Store, id_: str, at: datetime, rng: np.random.Generator) -> No
 
 
 def _troubles(store: Store, pictures: Path, now: datetime) -> None:
-    for hours, kind, length in ((6.0, "sprayed", None), (52.0, "turned", 40.0), (140.0, "dark", 12.0)):
+    greys = {"sprayed": 120, "mistaken": 150, "turned": 90, "dark": 12}
+    for hours, kind, length in zip((6.0, 30.0, 52.0, 140.0), greys, (None, 95.0, 40.0, 12.0), strict=True):
         at = now - timedelta(hours=hours)
         end = None if length is None else at + timedelta(minutes=length)
         made = CameraTrouble(
@@ -159,7 +160,9 @@ def _troubles(store: Store, pictures: Path, now: datetime) -> None:
             end,
             "clear" if end else None,
         )
-        image = np.full((360, 640, 3), {"sprayed": 120, "turned": 90, "dark": 12}[kind], np.uint8)
+        image = np.full((360, 640, 3), greys[kind], np.uint8)
+        if kind == "mistaken":
+            image = marked(image, (0.6, 0.15, 0.8, 0.6))
         path = picture_path(made)
         keep_picture(pictures, path, image)
         store.put_trouble(replace(made, picture=path))
