@@ -88,8 +88,8 @@ ENGLISH: Final = {
     "Please restart the camera.",
     "trouble.dark": "The camera sees nothing: too dark. The door works as usual. "
     "Please look after the light and the lens.",
-    "trouble.mistaken": "Something in the car looks like an e-bike and has not changed for more than ten "
-    "minutes: a poster, or a vehicle left there. It no longer holds the door. Please remove it.",
+    "trouble.mistaken": "Something looks like an e-bike and never changes: a poster, or one left there? "
+    "It no longer holds the door. Please remove it.",
     "camera.fps": "{n} pictures per second",
     "picture": "Live picture",
     "picture.none": "No picture",

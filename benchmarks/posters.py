@@ -95,7 +95,7 @@ def main() -> None:
     made.add_argument("--pieces", type=Path, help="cut-outs chosen by eye (default: OUT/day_pieces)")
     options = made.parse_args()
     if options.minutes * EVERY_S <= KNOWN_S:
-        made.error(f"--minutes is {options.minutes}: use more than {KNOWN_S / 60:.0f}, by when it should be known")
+        made.error(f"--minutes is {options.minutes}: use more than {KNOWN_S / 60:.0f}")
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(overrides={"data_dir": str(Path(folder) / "var"), "detector.threads": 1})
         material = gather(settings.data, options.pieces or options.out / "day_pieces")

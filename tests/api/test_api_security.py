@@ -176,6 +176,8 @@ def all_that_guard_can_say() -> set[str]:
     expected += [f"door.{p}" for p in get_args(DoorPosition)] + [f"camera.{s}" for s in get_args(SourceState)]
     expected += [f"zone.{z}" for z in get_args(ZoneKind)]
     expected += [f"stage.{s}" for s in STAGES] + [f"trouble.{k}" for k in TROUBLE_KINDS]
+    expected += [f"trouble.camera_{k}" for k in TROUBLE_KINDS]
+    expected += [f"dev.camera_trouble.{k}" for k in TROUBLE_KINDS]
     return set(expected)
 
 
