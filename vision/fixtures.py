@@ -55,7 +55,7 @@ class FixtureParams:
     same_iou: float = 0.6  # of two calls for the same thing
     alike: float = 0.6  # from this likeness on it is the same view
     grown: float = 0.1  # a fixture reaches so much of its size further on each side: boxes jitter
-    inside: float = 0.9  # share of a call that must lie in the fixture
+    inside: float = 0.8  # share of a call that must lie in the fixture
     most: int = 8  # things that are remembered
 
     def __post_init__(self) -> None:
@@ -78,9 +78,8 @@ class FixtureParams:
 class Thing:
     """Something that was called a vehicle, and may turn out to belong to the car."""
 
-    box: Box
-    reach: Cells  # `box` and some more on each side
-    edges: Edges  # within `reach`, averaged over the looks that found it
+    box: Box  # averaged over its calls: the first may have shown a part of it
+    edges: Edges  # of the whole small picture, averaged over the looks that found it
     first_s: float  # capture time of its first call
     last_s: float  # ... and of its latest
     called_s: float = 0.0  # time for which it was called, in all
@@ -113,23 +112,16 @@ def learn(
     left = list(calls)
     things = []
     for thing in state.things:
-        alike = _alike(thing, _cells(thing.box), edges) >= p.alike
+        cells = _cells(thing.box)
+        alike = likeness(_cut(thing.edges, cells), _cut(edges, cells)) >= p.alike
         call = max(left, key=lambda box: pair_iou(box, thing.box), default=None)
-        called = alike and call is not None and pair_iou(call, thing.box) >= p.same_iou
-        if called and call is not None:
-            left.remove(call)
         now = replace(thing, unlike_s=0.0 if alike else thing.unlike_s + passed_s)
-        if called:
-            called_s = thing.called_s + passed_s
-            blend = np.float32(passed_s / min(max(called_s, passed_s, 1e-6), _FOLLOW_S))
-            average = thing.edges + blend * (_cut(edges, thing.reach) - thing.edges)
-            now = replace(now, edges=average, last_s=t_s, called_s=called_s)
+        if alike and call is not None and pair_iou(call, thing.box) >= p.same_iou:
+            left.remove(call)
+            now = _called(now, call, edges, t_s, passed_s)
         if now.unlike_s < p.forget_s and t_s - now.last_s < p.unseen_s:
             things.append(now)
-    for box in left:
-        reach = _cells(_grown(box, p.grown))
-        if _large(_cells(box)):
-            things.append(Thing(box, reach, _cut(edges, reach), t_s, t_s))
+    things += [Thing(box, edges, t_s, t_s) for box in left if _large(_cells(box))]
     # What has been called longest stays: a vehicle that moves leaves one young thing after another behind.
     things.sort(key=lambda thing: (thing.called_s, thing.last_s), reverse=True)
     return FixtureState(tuple(things[: p.most]), t_s)
@@ -139,10 +131,10 @@ def explained(state: FixtureState, call: Box, edges: Edges, params: FixtureParam
     """Whether a fixture is all that this call has seen. Pure. Args: edges: (2, h, w) of the whole frame."""
     cells = _cells(call)
     for thing in fixtures_of(state, params):
-        common = _common(cells, thing.reach)
+        common = _common(cells, _cells(_grown(thing.box, params.grown)))
         if _size(common) < params.inside * _size(cells) or not _large(common):
             continue
-        if _alike(thing, common, edges) >= params.alike:
+        if likeness(_cut(thing.edges, common), _cut(edges, common)) >= params.alike:
             return True
     return False
 
@@ -208,6 +200,15 @@ class FixtureWatch:
         return found
 
 
+def _called(thing: Thing, call: Box, edges: Edges, t_s: float, passed_s: float) -> Thing:
+    """The thing after one more call, for which ``passed_s`` count; what it looks like follows."""
+    called_s = thing.called_s + passed_s
+    blend = passed_s / min(max(called_s, 1e-6), _FOLLOW_S)
+    x1, y1, x2, y2 = (was + blend * (now - was) for was, now in zip(thing.box, call, strict=True))
+    average = thing.edges + np.float32(blend) * (edges - thing.edges)
+    return replace(thing, box=(x1, y1, x2, y2), edges=average, last_s=t_s, called_s=called_s)
+
+
 def _grown(box: Box, share: float) -> Box:
     dx, dy = (box[2] - box[0]) * share, (box[3] - box[1]) * share
     return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
@@ -238,10 +239,3 @@ def _large(cells: Cells) -> bool:
 
 def _cut(edges: Edges, cells: Cells) -> Edges:
     return edges[:, cells[1] : cells[3], cells[0] : cells[2]]
-
-
-def _alike(thing: Thing, cells: Cells, edges: Edges) -> float:
-    """How alike a part of the thing's reach is to what it has been."""
-    x, y = thing.reach[:2]
-    part = (cells[0] - x, cells[1] - y, cells[2] - x, cells[3] - y)
-    return likeness(_cut(thing.edges, part), _cut(edges, cells))

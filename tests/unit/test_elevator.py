@@ -228,7 +228,7 @@ def test_a_frozen_picture_lets_the_door_go_and_is_reported() -> None:
 
 
 def test_what_was_taken_for_a_vehicle_too_long_is_reported_and_a_real_trouble_comes_first() -> None:
-    poster = Thing((0.6, 0.2, 0.8, 0.6), (90, 10, 140, 60), np.zeros((2, 50, 50), np.float32), 0.0, 0.0, 9e9)
+    poster = Thing((0.6, 0.2, 0.8, 0.6), np.zeros((2, 90, 160), np.float32), 0.0, 0.0, 9e9)
     with running() as rig:
         rig.fixtures.state = FixtureState((poster,))
         rig.wait(lambda: rig.elevator.state().camera.trouble == "mistaken", "the poster is reported")

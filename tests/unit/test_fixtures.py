@@ -109,6 +109,14 @@ def test_boxes_that_jitter_and_parts_of_it_are_still_the_poster() -> None:
     assert watched.see(hidden, called((x1 + 42, y1, x2, y2))) == 0
 
 
+def test_a_poster_of_which_the_first_call_showed_a_part_is_known_as_a_whole() -> None:
+    watched = Watched()
+    x1, y1, x2, y2 = POSTER
+    watched.see(car((1, POSTER)), called((x1, y1, x2, y2 - 35)))
+    watched.hang(LEARN_S + 20)
+    assert watched.see(car((1, POSTER)), called(POSTER)) == 0
+
+
 def test_what_stands_before_the_poster_or_reaches_beyond_it_counts() -> None:
     watched = with_poster()
     x1, y1, x2, y2 = POSTER
