@@ -60,6 +60,9 @@ def export(
     imgsz: Annotated[int, typer.Option(min=32, help="Input side in pixels, a multiple of 32.")] = 416,
     fixed: Annotated[bool, typer.Option("--fixed", help="Take only pictures of this side.")] = False,
     count: Annotated[int, typer.Option(min=1, help="Pictures to calibrate on.")] = 200,
+    large: Annotated[
+        bool, typer.Option("--large", help="Also write a file of more than 25 MB, which is not shipped.")
+    ] = False,
 ) -> None:
     """Write ONNX, FP32 and with --int8 quantised (extra `train`), and print manifest entries for them."""
     from models.export import export as write
@@ -71,7 +74,7 @@ def export(
     shown = [] if pictures is None or int8 is None else spread(picture_paths(pictures), count)
     console = Console(stderr=True)
     with console.status("exporting"):
-        sha = write(weights, target, imgsz, fixed=fixed)
+        sha = write(weights, target, imgsz, fixed=fixed, large=large)
     typer.echo(entry(target, sha, imgsz, trim=not fixed))
     if int8 is not None:
         with steps(console) as progress:
@@ -81,7 +84,11 @@ def export(
 
 def card(
     models: Annotated[
-        list[str] | None, typer.Argument(help="Models of the manifest. Default: all.", metavar="[MODEL…]")
+        list[str] | None,
+        typer.Argument(
+            help="Models of the manifest. Default: those whose name begins with the card's, else all.",
+            metavar="[MODEL…]",
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the card.")] = "liftguard-n",
     folder: Annotated[
@@ -112,7 +119,8 @@ def card(
     place = folder or manifest.weights_dir
     stored = place / f"{name}.json"
     if validation:
-        names = models or [m.name for m in manifest.models]
+        known = [m.name for m in manifest.models]
+        names = models or [n for n in known if n.startswith(name)] or known
         with steps(Console(stderr=True)) as progress:
             measured = measure(
                 manifest,

@@ -98,18 +98,22 @@ def _what_it_is(models: Sequence[Json], main: Json) -> str:
     return (
         "A detector of six classes for elevator cabins and landings: "
         + ", ".join(f"`{n}`" for n in CLASS_NAMES)
-        + ". YOLOv8n as ONNX (opset 17), raw head (1, 10, N) without NMS, RGB in [0, 1], letterboxed "
+        + ". ONNX (opset 17), raw head (1, 10, N) without NMS, RGB in [0, 1], letterboxed "
         "with grey 114. "
         "Trimmed means that grey bars wider than 32 px are left out.\n\n"
         + table(head, rows)
-        + "\n\n- **Licence**: AGPL-3.0-or-later. Started from YOLOv8n trained on COCO by Ultralytics "
-        "(AGPL-3.0).\n"
+        + f"\n\n- **Licence**: AGPL-3.0-or-later; {_origin(main)}.\n"
         "- **Made by**: `datasets/`, `models/train.py`, `models/export.py`, `models/quantize.py`; every "
         "run is in "
         "`models/runs.md`. Figures and tables here are written by `liftguard model card` from the JSON "
         "beside this file.\n"
         f"- **Pictures below** are of `{main['name']}`."
     )
+
+
+def _origin(main: Json) -> str:
+    """What the manifest says, without its pointer to this card."""
+    return str(main.get("origin", "origin not stated")).partition(", see ")[0]
 
 
 def _data(data: Json) -> str:

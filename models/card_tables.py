@@ -117,7 +117,7 @@ def int8(models: Sequence[Json]) -> str:
         for full, small in pairs(models)
     ]
     if not rows:
-        return "No 8-bit model was measured."
+        return "No FP32 model was measured beside its 8-bit form."
     head = [
         "",
         "mean AP at IoU 0.5",

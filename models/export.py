@@ -50,12 +50,13 @@ def clean_metadata(model: Any, extra: dict[str, str]) -> None:
         node.doc_string = ""
 
 
-def export(weights: Path, target: Path, imgsz: int, *, fixed: bool = False) -> str:
+def export(weights: Path, target: Path, imgsz: int, *, fixed: bool = False, large: bool = False) -> str:
     """Write ``target`` and return its sha256.
 
-    Args: ``imgsz`` the side that is traced, pixels; the only one the file takes if ``fixed``.
+    Args: ``imgsz`` the side that is traced, pixels; the only one the file takes if ``fixed``. ``large``: also
+    write a file that is too large to ship, such as one that is only to be quantised.
     Raises: LiftguardError without the train extra; ConfigError for missing weights, other classes, an imgsz
-    that is not a multiple of 32, or a file too large to ship.
+    that is not a multiple of 32, or, unless ``large``, a file too large to ship.
     """
     if imgsz % 32 or imgsz <= 0:
         raise ConfigError(f"imgsz {imgsz} must be a positive multiple of 32, the head's coarsest stride")
@@ -89,9 +90,10 @@ def export(weights: Path, target: Path, imgsz: int, *, fixed: bool = False) -> s
     check_same(plain, model.SerializeToString(), {(imgsz, imgsz), wide})
     clean_metadata(model, {"license": "AGPL-3.0-or-later", "description": "Liftguard e-bike detector"})
     data = model.SerializeToString()
-    if len(data) > MAX_BYTES:
+    if len(data) > MAX_BYTES and not large:
         raise ConfigError(
-            f"{target.name} would be {len(data)} bytes, more than {MAX_BYTES}; use a smaller model"
+            f"{target.name} would be {len(data)} bytes, and a shipped file may have {MAX_BYTES}; use a "
+            "smaller model, or --large for one that is not shipped (its 8-bit form may be)"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(data)

@@ -112,6 +112,7 @@ def measure_model(
     strict, shown = choose(scored), choose(scored, shown=True)
     return {
         "name": entry.name,
+        "origin": entry.origin,
         "file": entry.file,
         "sha256": entry.sha256,
         "bytes": entry.weights_path(manifest.weights_dir).stat().st_size,
