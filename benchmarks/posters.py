@@ -117,12 +117,13 @@ def main() -> None:
             "seed": options.seed,
             "known_after_s": [o.known_s for o in found["with"]],
             **{name: figures(outcomes) for name, outcomes in found.items()},
+            "e_bikes_held": {name: [sum(o.e_bikes) for o in outcomes] for name, outcomes in found.items()},
             "model": detector.name,
             "model_sha256": detector.sha256,
         },
         options,
         targets=TARGETS,
-        draw=lambda figure: draw_closed(figure, found),
+        draw=lambda figure: draw_both(figure, found),
     )
 
 
@@ -236,17 +237,23 @@ def figures(outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def draw_closed(figure: Figure, found: dict[str, list[Outcome]]) -> None:
-    """How long each poster kept the door open, with and without."""
-    axes = figure.subplots()
+def draw_both(figure: Figure, found: dict[str, list[Outcome]]) -> None:
+    """Per poster, with and without: the e-bikes that were held, and how long it kept the door open itself."""
+    held, closed = figure.subplots(1, 2)
     for number, (name, outcomes) in enumerate(found.items()):
         x = np.arange(len(outcomes)) + 0.4 * number
+        share = [float(np.mean(outcome.e_bikes or [False])) for outcome in outcomes]
+        held.bar(x, share, 0.38, label=f"{name} fixtures", color=f"C{number}")
         early = [outcome.held_early_s for outcome in outcomes]
         later = [outcome.held_later_s for outcome in outcomes]
-        axes.bar(x, early, 0.38, label=f"{name}: first {KNOWN_S / 60:.0f} min", alpha=0.5, color=f"C{number}")
-        axes.bar(x, later, 0.38, bottom=early, label=f"{name}: after them", color=f"C{number}")
-    axes.set(xlabel="poster", ylabel="s that the relay was closed", title="A poster of an e-bike in the car")
-    axes.legend()
+        closed.bar(
+            x, early, 0.38, label=f"{name}, first {KNOWN_S / 60:.0f} min", alpha=0.5, color=f"C{number}"
+        )
+        closed.bar(x, later, 0.38, bottom=early, label=f"{name}, after them", color=f"C{number}")
+    held.set(xlabel="poster", title="Share of real e-bikes held afterwards", ylim=(0, 1.15))
+    closed.set(xlabel="poster", title="Seconds that the poster held the door", ylim=(0, 190))
+    for axes in (held, closed):
+        axes.legend(loc="upper center", ncols=2, fontsize="small")
 
 
 if __name__ == "__main__":
