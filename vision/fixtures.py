@@ -42,13 +42,11 @@ _FOLLOW_S: Final = 60.0  # over how long a thing's edges are averaged: the light
 class FixtureParams:
     """When a thing belongs to the car. Likenesses are those of `vision.edges.likeness`.
 
-    The figures come from `python -m benchmarks.fixtures`.
+    Ours; `python -m benchmarks.posters` says what they come to.
     """
 
     learn_s: float = LEARN_S  # called a vehicle for so long, in all
-    forget_s: float = (
-        120.0  # another view for so long on end: it has gone; longer than people stand before it
-    )
+    forget_s: float = 120.0  # in the usual car, for so long on end, it is not there: taken down
     unseen_s: float = 86400.0  # not called a vehicle for a day: it looks different by now, or the model does
     every_s: float = 1.0  # between two looks at what may become one
     longest_s: float = 5.0  # a look stands for at most so long: a still car is looked at so rarely
@@ -83,7 +81,7 @@ class Thing:
     first_s: float  # capture time of its first call
     last_s: float  # ... and of its latest
     called_s: float = 0.0  # time for which it was called, in all
-    unlike_s: float = 0.0  # time for which the view has been another one, on end
+    gone_s: float = 0.0  # time for which the car has been as usual without it, on end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,12 +112,14 @@ def learn(
     for thing in state.things:
         cells = _cells(thing.box)
         alike = likeness(_cut(thing.edges, cells), _cut(edges, cells)) >= p.alike
+        # A car whose light is off, or that is full of people, says nothing about what hangs in it.
+        gone = not alike and likeness(_around(thing.edges, cells), _around(edges, cells)) >= p.alike
         call = max(left, key=lambda box: pair_iou(box, thing.box), default=None)
-        now = replace(thing, unlike_s=0.0 if alike else thing.unlike_s + passed_s)
+        now = replace(thing, gone_s=0.0 if alike else thing.gone_s + passed_s * gone)
         if alike and call is not None and pair_iou(call, thing.box) >= p.same_iou:
             left.remove(call)
             now = _called(now, call, edges, t_s, passed_s)
-        if now.unlike_s < p.forget_s and t_s - now.last_s < p.unseen_s:
+        if now.gone_s < p.forget_s and t_s - now.last_s < p.unseen_s:
             things.append(now)
     things += [Thing(box, edges, t_s, t_s) for box in left if _large(_cells(box))]
     # What has been called longest stays: a vehicle that moves leaves one young thing after another behind.
@@ -198,6 +198,13 @@ class FixtureWatch:
             if zone_of((x1, y1, x2, y2), size_wh, self._zones) in self._holding:
                 found[int(index)] = (x1 / w, y1 / h, x2 / w, y2 / h)
         return found
+
+
+def _around(edges: Edges, cells: Cells) -> Edges:
+    """The edges outside of these cells."""
+    around = edges.copy()
+    around[:, cells[1] : cells[3], cells[0] : cells[2]] = 0
+    return around
 
 
 def _called(thing: Thing, call: Box, edges: Edges, t_s: float, passed_s: float) -> Thing:

@@ -228,7 +228,8 @@ def test_a_frozen_picture_lets_the_door_go_and_is_reported() -> None:
 
 
 def test_what_was_taken_for_a_vehicle_too_long_is_reported_and_a_real_trouble_comes_first() -> None:
-    poster = Thing((0.6, 0.2, 0.8, 0.6), np.zeros((2, 90, 160), np.float32), 0.0, 0.0, 9e9)
+    now_s = time.monotonic()
+    poster = Thing((0.6, 0.2, 0.8, 0.6), np.zeros((2, 90, 160), np.float32), now_s, now_s, 9e9)
     with running() as rig:
         rig.fixtures.state = FixtureState((poster,))
         rig.wait(lambda: rig.elevator.state().camera.trouble == "mistaken", "the poster is reported")

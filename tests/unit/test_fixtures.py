@@ -158,6 +158,17 @@ def test_a_poster_that_is_taken_down_is_forgotten_and_one_that_is_hidden_for_a_m
     assert watched.see(car((1, POSTER)), called(POSTER)) == 1
 
 
+def test_a_light_that_is_off_for_hours_and_a_crowd_make_it_forget_nothing() -> None:
+    watched = with_poster()
+    for n in range(150):
+        watched.see(car((1, POSTER), light=0.02, seed=n), Detections.empty())
+    assert watched.see(car((1, POSTER)), called(POSTER)) == 0
+    crowd = car((1, POSTER), (5, (0, 10, 160, 180)), (6, (150, 0, 320, 180)))
+    for _ in range(150):
+        watched.see(crowd, Detections.empty())
+    assert watched.see(car((1, POSTER)), called(POSTER)) == 0
+
+
 def test_a_vehicle_left_in_the_car_counts_again_as_soon_as_it_is_moved() -> None:
     watched = with_poster()  # whatever hangs or stands there
     x1, y1, x2, y2 = POSTER
