@@ -85,7 +85,7 @@ def build_perceiver(
     settings: Settings, elevator: ElevatorSettings, detector: OnnxDetector, gate: MotionGate | None = None
 ) -> Perceiver:
     """Gate, tracks and presence of one camera. Args: gate: another than the settings' own."""
-    zones = tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones)
+    zones = zones_of(elevator)
     own = MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate()
     presence = PresenceParams(
         blocked_classes=settings.vision.blocked_classes,
@@ -104,13 +104,18 @@ def build_perceiver(
     )
 
 
+def zones_of(elevator: ElevatorSettings) -> tuple[Zone, ...]:
+    """The zones that the installer has drawn."""
+    return tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones)
+
+
 def build_fixtures(
     settings: Settings, elevator: ElevatorSettings, presence: PresenceParams
 ) -> FixtureWatch | None:
     """What tells the car's own things from vehicles, if that is wanted."""
     if not settings.vision.ignore_fixtures:
         return None
-    zones = tuple(Zone(zone.kind, zone.polygon) for zone in elevator.zones)
+    zones = zones_of(elevator)
     # Whatever a house has set, a vehicle is let go of by the hold's own cap long before it is a fixture.
     params = FixtureParams(learn_s=max(LEARN_S, 2 * elevator.hold.cap_s))
     return FixtureWatch(presence.blocked_ids, frozenset(presence.holding_zones), zones, params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
 TroubleKind: TypeAlias = Literal["covered", "sprayed", "turned", "frozen", "dark", "mistaken"]
@@ -22,7 +22,8 @@ class Trouble:
 
     kind: TroubleKind
     since_s: float  # capture time of the first look that showed it
-    box: tuple[float, float, float, float] | None = None  # of the thing, as shares of the picture
+    box: tuple[float, float, float, float] | None = field(default=None, compare=False)
+    """Of the thing, as shares of the picture. It drifts with each look; the trouble stays the same one."""
 
     @property
     def blinds(self) -> bool:

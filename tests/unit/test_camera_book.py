@@ -87,6 +87,8 @@ def test_what_is_taken_for_a_vehicle_is_framed_in_its_picture(bench: Bench) -> N
     assert kept[height // 4, width // 2].std() > 30, "a coloured line"
     assert kept[height // 2, width // 2].std() < 5
     assert (IMAGE[0, 0] == IMAGE).all(), "the frame itself is not drawn on"
+    bench.book.see(Trouble("mistaken", 1.0, (0.26, 0.25, 0.75, 0.74)), frame(602.0))
+    assert bench.writes == [], "a box that drifts is the same trouble"
 
 
 def test_one_that_goes_on_is_noted_now_and_then(bench: Bench) -> None:
