@@ -15,8 +15,8 @@ from typing import Final, Literal, Protocol
 import numpy as np
 
 from api.live import ModelInfo
+from models.blob import PAD_VALUE
 from vision.errors import LiftguardError
-from vision.geometry import PAD_VALUE
 from vision.types import Detections, Image
 from vision.vote import VoteParams
 

@@ -25,6 +25,7 @@ from rich.console import Console
 from api.cli_model_make import check_set
 from api.cli_progress import steps
 from benchmarks.machine import where_measured
+from models.blob import blob_of
 from models.command import tells_errors
 from models.detector import OnnxDetector
 from models.evaluate import Rate
@@ -37,7 +38,7 @@ from models.sets import load_picture, picture_paths
 from models.threshold import Scored, score
 from models.timing import race
 from vision.errors import LiftguardError
-from vision.geometry import letterbox, trimmed
+from vision.geometry import trimmed
 
 SIZES: Final = (256, 320, 384, 416, 512, 640)
 FRAME_WH: Final = (1280, 720)
@@ -180,8 +181,7 @@ def openvino_times(
     core, out = openvino.Core(), {}
     for entry in entries:
         size_wh = trimmed((frame.shape[1], frame.shape[0]), entry.size_wh, entry.stride)
-        fitted, _ = letterbox(frame, size_wh)
-        blob = np.ascontiguousarray(fitted[..., ::-1].transpose(2, 0, 1)[None]).astype(np.float32) / 255
+        blob = blob_of(frame, size_wh)
         model = core.read_model(str(entry.weights_path(manifest.weights_dir)))
         model.reshape(list(blob.shape))
         options = {

@@ -27,11 +27,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.blob import blob_of
 from models.command import tells_errors
 from models.graph import early_nodes, float_tail, silu_inputs
 from models.sets import load_picture, picture_paths
 from vision.errors import ConfigError, LiftguardError
-from vision.geometry import letterbox, trimmed
+from vision.geometry import trimmed
 
 QUANTISED_OPS: Final = ("Conv", "Mul", "Sigmoid", "Concat", "MaxPool", "Resize", "Split", "Add")
 """Of a YOLOv8: convolutions, their SiLU (x sigmoid(x)) and what moves tensors between them."""
@@ -40,7 +41,6 @@ SILU_FLOOR: Final = -5.0
 PICTURES: Final = 200
 """Calibration pictures, spread evenly over the folder; 100 gave the same ranges to within a step."""
 _STRIDE: Final = 32
-_UNIT: Final = np.float32(1 / 255)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how many are done, and of how many."""
@@ -141,8 +141,7 @@ def _blobs(
     for number, path in enumerate(pictures, 1):
         image = load_picture(path)
         wh = trimmed((image.shape[1], image.shape[0]), size_wh, _STRIDE) if trim else size_wh
-        fitted, _ = letterbox(image, wh)
-        yield np.ascontiguousarray(fitted[..., ::-1].transpose(2, 0, 1)[None]).astype(np.float32) * _UNIT
+        yield blob_of(image, wh)
         if progress is not None:
             progress("calibrating", number, len(pictures))
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import cv2
 import numpy as np
@@ -27,8 +27,8 @@ from vision.types import Image
 from vision.vote import check_ranges
 from vision.zones import Zone
 
-Thumb = NDArray[np.float32]
-"""(h, w) grey levels, 0 to 255."""
+Thumb = NDArray[np.uint8]
+"""(h, w) grey levels."""
 
 Mask = NDArray[np.bool_]
 """(h, w) true for the cells that are looked at."""
@@ -38,6 +38,7 @@ Reason = Literal["first", "blocked", "motion", "linger", "refresh", "still"]
 
 _MAD_TO_SIGMA: Final = 1.4826  # standard deviation of normal noise over its median absolute deviation
 _SAMPLES: Final = 4  # per cell and direction
+_GREY_LEVELS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,13 @@ class GateState:
 
 
 def thumbnail(image: Image, size_wh: tuple[int, int]) -> Thumb:
-    """(h, w) float32 grey picture of ``size_wh`` cells of an (H, W, 3) uint8 BGR image."""
+    """(h, w) uint8 grey picture of ``size_wh`` cells of an (H, W, 3) uint8 BGR image."""
     # Bilinear first: it reads half of the pixels of a small picture, no more of a large one, so the cost
     # does not grow with the camera; averaging 4 x 4 samples then takes the noise down.
     samples_wh = (size_wh[0] * _SAMPLES, size_wh[1] * _SAMPLES)
     samples = cv2.resize(image, samples_wh, interpolation=cv2.INTER_LINEAR)
-    small = cv2.resize(samples, size_wh, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(samples, cv2.COLOR_BGR2GRAY)
+    return cast("Thumb", cv2.resize(grey, size_wh, interpolation=cv2.INTER_AREA))
 
 
 def mask(size_wh: tuple[int, int], zones: tuple[Zone, ...]) -> Mask | None:
@@ -172,20 +173,20 @@ class _Change:
     an object that covers less than half of the picture cannot move.
     """
 
-    drift: float  # grey levels
-    away: Thumb  # grey levels, absolute, without the drift
+    drift: int  # grey levels
+    away: NDArray[np.int16]  # grey levels, absolute, without the drift
 
     @classmethod
     def between(cls, before: Thumb, after: Thumb) -> _Change:
-        change = after - before
-        drift = _median(change)
+        change = np.subtract(after, before, dtype=np.int16)
+        drift = _median(change, _GREY_LEVELS)
         change -= drift
         return cls(drift, np.abs(change, out=change))
 
     @property
     def noise(self) -> float:
         """Standard deviation of a cell, grey levels."""
-        return _MAD_TO_SIGMA * _median(self.away)
+        return _MAD_TO_SIGMA * _median(self.away, 0)
 
     def cells(self, threshold: float, max_drift: float, counts: Mask | None) -> int:
         """How many changed; all of them after a large drift: a light was switched, look again."""
@@ -195,9 +196,13 @@ class _Change:
         return int(np.count_nonzero(moved if counts is None else moved & counts))
 
 
-def _median(values: Thumb) -> float:
-    """The upper median: what np.median costs four times as much for, on a picture."""
-    return float(np.partition(values, values.size // 2, axis=None)[values.size // 2])
+def _median(values: NDArray[np.int16], offset: int) -> int:
+    """The upper median of values that are at least ``-offset``.
+
+    By counting: `np.partition` takes twenty times as long for a thumbnail.
+    """
+    counts = np.bincount((values + offset).ravel())
+    return int(counts.cumsum().searchsorted(values.size // 2, side="right")) - offset
 
 
 class MotionGate:

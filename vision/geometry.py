@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from vision.types import Image
 
 Boxes = NDArray[np.float32]
 """(N, 4) float32 xyxy."""
 
-PAD_VALUE: Final = 114
-"""Grey that ultralytics pads with in training and prediction (ultralytics/data/augment.py, `LetterBox`)."""
+_ZERO: Final = np.float32(0)
 
 _HALF_TIE: Final = 0.1
 """Ultralytics' nudge (same place): an odd spare pixel goes to the right and to the bottom."""
-
-_IMAGE_NDIM: Final = 3
 
 
 def as_boxes(xyxy: ArrayLike) -> Boxes:
@@ -53,14 +47,17 @@ def box_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     Returns: (N, M) in [0, 1]. Boxes without area overlap nothing, themselves included.
     """
     one, two = as_boxes(a).astype(np.float64), as_boxes(b).astype(np.float64)
-    top_left = np.maximum(one[:, None, :2], two[None, :, :2])
-    bottom_right = np.minimum(one[:, None, 2:], two[None, :, 2:])
-    sides = np.maximum(bottom_right - top_left, 0)
+    sides = np.minimum(one[:, None, 2:], two[:, 2:]) - np.maximum(one[:, None, :2], two[:, :2])
+    np.maximum(sides, 0, out=sides)
     inter = sides[..., 0] * sides[..., 1]
-    sides_one, sides_two = np.maximum(one[:, 2:] - one[:, :2], 0), np.maximum(two[:, 2:] - two[:, :2], 0)
-    union = (sides_one.prod(1)[:, None] + sides_two.prod(1)[None, :]) - inter
+    union = (_area(one)[:, None] + _area(two)) - inter
     iou = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
-    return np.asarray(np.clip(iou, 0, 1), np.float32)
+    return np.asarray(np.minimum(iou, 1), np.float32)
+
+
+def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
 
 
 def pair_iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
@@ -74,10 +71,7 @@ def pair_iou(a: tuple[float, float, float, float], b: tuple[float, float, float,
 
 def clip_xyxy(xyxy: ArrayLike, size_wh: tuple[int, int]) -> Boxes:
     """A copy of (N, 4) boxes cut to a picture of ``size_wh`` pixels."""
-    boxes = as_boxes(xyxy).copy()
-    boxes[:, 0::2] = np.clip(boxes[:, 0::2], 0, size_wh[0])
-    boxes[:, 1::2] = np.clip(boxes[:, 1::2], 0, size_wh[1])
-    return boxes
+    return np.minimum(np.maximum(as_boxes(xyxy), _ZERO), np.array(size_wh * 2, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +83,25 @@ class Letterbox:
     inner_wh: tuple[int, int]  # pixels of the resized picture inside the padding
     left_px: int
     top_px: int
+    _factor: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    _shift: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        x, y = self.inner_wh[0] / self.source_wh[0], self.inner_wh[1] / self.source_wh[1]
+        object.__setattr__(self, "_factor", np.array((x, y, x, y), np.float32))
+        shift = (self.left_px, self.top_px, self.left_px, self.top_px)
+        object.__setattr__(self, "_shift", np.array(shift, np.float32))
 
     def to_source(self, xyxy: ArrayLike) -> Boxes:
         """(N, 4) boxes of the letterboxed picture in source pixels, not clipped (see `unletterbox`).
 
         Each axis has its own factor, as the resized size was rounded to whole pixels.
         """
-        return (as_boxes(xyxy) - self._shift()) / self._factor()
+        return (as_boxes(xyxy) - self._shift) / self._factor
 
     def to_letterbox(self, xyxy: ArrayLike) -> Boxes:
         """(N, 4) source boxes in pixels of the letterboxed picture."""
-        return as_boxes(xyxy) * self._factor() + self._shift()
-
-    def _factor(self) -> NDArray[np.float32]:
-        x, y = self.inner_wh[0] / self.source_wh[0], self.inner_wh[1] / self.source_wh[1]
-        return np.array((x, y, x, y), np.float32)
-
-    def _shift(self) -> NDArray[np.float32]:
-        return np.array((self.left_px, self.top_px, self.left_px, self.top_px), np.float32)
+        return as_boxes(xyxy) * self._factor + self._shift
 
 
 def fit(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Letterbox:
@@ -133,35 +128,6 @@ def trimmed(source_wh: tuple[int, int], size_wh: tuple[int, int], stride: int) -
     inner_w, inner_h = fit(source_wh, size_wh).inner_wh
     w, h = (-(-side // stride) * stride for side in (inner_w, inner_h))
     return min(w, size_wh[0]), min(h, size_wh[1])
-
-
-def letterbox(image: Image, size_wh: tuple[int, int], out: Image | None = None) -> tuple[Image, Letterbox]:
-    """Resize to fit ``size_wh`` (pixels), keep the aspect ratio, pad the rest with `PAD_VALUE`.
-
-    Args: image is (H, W, 3) uint8 BGR; ``out`` a C-contiguous (h, w, 3) uint8 buffer that is filled and
-    returned, which saves an allocation per frame. Returns: (h, w, 3) uint8, and the map taking boxes back.
-    Raises: ValueError if the image is empty or ``out`` has another shape.
-    Source: ultralytics `LetterBox` (bilinear, grey 114).
-    """
-    if image.ndim != _IMAGE_NDIM or image.shape[2] != _IMAGE_NDIM:
-        raise ValueError(f"letterbox needs an (H, W, 3) picture; got {image.shape}. Convert it to BGR first")
-    fitted = fit((image.shape[1], image.shape[0]), size_wh)
-    shape = (size_wh[1], size_wh[0], 3)
-    if out is None:
-        out = np.empty(shape, np.uint8)
-    elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
-        raise ValueError(f"out must be C-contiguous uint8 {shape}; got {out.dtype} {out.shape}")
-    (inner_w, inner_h), left, top = fitted.inner_wh, fitted.left_px, fitted.top_px
-    out[:top] = PAD_VALUE
-    out[top + inner_h :] = PAD_VALUE
-    out[top : top + inner_h, :left] = PAD_VALUE
-    out[top : top + inner_h, left + inner_w :] = PAD_VALUE
-    inner = out[top : top + inner_h, left : left + inner_w]
-    if fitted.inner_wh == fitted.source_wh:
-        inner[:] = image
-    else:
-        cv2.resize(image, fitted.inner_wh, dst=inner, interpolation=cv2.INTER_LINEAR)
-    return out, fitted
 
 
 def unletterbox(xyxy: ArrayLike, fitted: Letterbox) -> Boxes:

@@ -121,7 +121,7 @@ def merge(detections: Detections, p: TrackParams) -> tuple[Observed, ...]:
     score of each class. Persons are taken as they are.
     """
     order = np.argsort(-detections.conf, kind="stable")[: p.max_observations]
-    boxes, iou = detections.xyxy[order], box_iou(detections.xyxy[order], detections.xyxy[order])
+    boxes = [_box(values) for values in detections.xyxy[order].tolist()]
     conf, classes = detections.conf[order].tolist(), detections.class_id[order].tolist()
     taken: set[int] = set()
     found = []
@@ -133,10 +133,12 @@ def merge(detections: Detections, p: TrackParams) -> tuple[Observed, ...]:
         group = vote.group_of(class_id)
         if class_id != PERSON:
             for j in range(i + 1, len(classes)):
-                if j not in taken and classes[j] != PERSON and iou[i, j] >= p.merge_iou:
+                if j in taken or classes[j] == PERSON:
+                    continue
+                if pair_iou(boxes[i], boxes[j]) >= p.merge_iou:
                     taken.add(j)
                     scores[classes[j]] = max(scores[classes[j]], conf[j])
-        found.append(Observed(_box(boxes[i].tolist()), tuple(scores), group))
+        found.append(Observed(boxes[i], tuple(scores), group))
     return tuple(found)
 
 

@@ -23,8 +23,8 @@ def noisy(seed: int, sigma: float, drift: float = 0.0) -> Image:
 thumbs = st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1.5), st.booleans()), min_size=1, max_size=40)
 
 
-def picture(kind: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    thumb = np.full((36, 64), 100, np.float32)
+def picture(kind: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    thumb = np.full((36, 64), 100, np.uint8)
     if kind == 1:
         thumb[10:20, 10:20] = 30
     elif kind == 2:

@@ -106,7 +106,7 @@ def test_another_resolution_and_time_running_back_start_over() -> None:
 def test_thumbnails_of_any_picture(shape: tuple[int, ...]) -> None:
     thumb = thumbnail(np.full(shape, 77, np.uint8), (64, 36))
     assert thumb.shape == (36, 64)
-    assert thumb.dtype == np.float32
+    assert thumb.dtype == np.uint8
     np.testing.assert_allclose(thumb, 77, atol=1)
 
 

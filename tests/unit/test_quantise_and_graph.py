@@ -262,7 +262,7 @@ def test_many_shapes_of_picture_do_not_fill_the_memory(tmp_path: Path) -> None:
     detector = OnnxDetector(entry_for(yolo_like(tmp_path), size_wh=[640, 640], trim=True), tmp_path)
     for h in range(20, 641, 20):
         detector.detect(np.zeros((h, 640, 3), np.uint8))
-    assert len(detector._buffers) <= 16
+    assert len(detector._makers) <= 16
 
 
 def test_a_fixed_model_cannot_be_trimmed(tmp_path: Path) -> None:
