@@ -4,8 +4,8 @@ Recall is of `e_bike` (the picture holds one, and one is called) over all sets g
 that gives every configuration the same share of false holds on validation pictures, so that no point buys
 recall with false holds. A single picture can set that confidence, so ``steady_recall`` is told beside it: the
 mean over every threshold with 1 to 5 % false holds, and by how much it exceeds the default's, both resampled
-together. Times are all stages of the detector on 16:9 pictures, the models in turn; the ratio is to the first.
-With ``--openvino`` the same files are also run by OpenVINO (the network alone).
+together. Times are all stages of the detector on 16:9 pictures, the models in turn; the ratio is to the
+first. With ``--openvino`` the same files are also run by OpenVINO (the network alone).
 
     python -m benchmarks.pareto VAL… --check DIR[=CLASS]… [--report FILE.json] [--plot FILE.png]
     python -m benchmarks.pareto --plot FILE.png --from FILE.json

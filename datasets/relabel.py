@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
+from rich.console import Console
+from rich.progress import track
 
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
@@ -51,12 +53,12 @@ def rows(found: Detections, image: Image) -> list[list[float]]:
 def relabel(detector: Detector, data: Path, folders: Iterable[str] = FOLDERS) -> dict[str, list[list[float]]]:
     """Boxes of every readable picture in ``folders``, by path relative to ``data``."""
     out: dict[str, list[list[float]]] = {}
-    for folder in folders:
-        for path in sorted((data / folder).iterdir()):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is not None:
-                eight = image.astype("uint8")
-                out[str(path.relative_to(data))] = rows(detector.detect(eight, FLOOR), eight)
+    paths = [path for folder in folders for path in sorted((data / folder).iterdir())]
+    for path in track(paths, "looking", console=Console(stderr=True)):
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is not None:
+            eight = image.astype("uint8")
+            out[str(path.relative_to(data))] = rows(detector.detect(eight, FLOOR), eight)
     return out
 
 
