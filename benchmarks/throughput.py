@@ -77,10 +77,9 @@ class Camera:
     def _loop(self) -> None:
         before: int | None = None  # number of the picture looked at last
         while not self._stop.is_set():
-            if self.started.is_set() and not self.may_look.wait(0.1):
-                continue  # only decoding is measured
             frame = self.source.read(0.5)
-            if frame is None:
+            # Before they may look, only decoding is measured; read all the same, or the source would hurry.
+            if frame is None or (self.started.is_set() and not self.may_look.is_set()):
                 continue
             if self._turns is None:
                 self._perceiver.look(frame)

@@ -20,6 +20,9 @@ LAG_S: Final = 0.5
 """Pictures that come so much later than the quickest did: the decoder itself does not keep up."""
 FORGET: Final = 0.001
 """Seconds per second by which the quickest way is forgotten; a camera's clock is off by a tenth of that."""
+SETTLE_S: Final = 3.0
+"""From the first picture on, in which none is late: a server sends what it has at once, and a decoder that
+puts B-frames in order holds back what follows. Against that burst every later picture would be late."""
 AT_LEAST_S: Final = 10.0
 """How long it stays on: it must not change with every passenger."""
 
@@ -30,7 +33,8 @@ class Haste:
     def __init__(self) -> None:
         self._pictures: deque[tuple[float, bool]] = deque()
         self._since_s: float | None = None
-        self._quickest_s: float | None = None  # clock minus the stream's own time
+        self._first_s: float | None = None
+        self._quickest_s: float | None = None  # clock minus the stream's own time, once it has settled
         self._newest_s = 0.0
 
     @property
@@ -59,7 +63,9 @@ class Haste:
 
     def _late(self, now_s: float, stream_s: float | None) -> float:
         """Seconds by which this picture came later than the quickest one."""
-        if stream_s is None:
+        if self._first_s is None:
+            self._first_s = now_s
+        if stream_s is None or now_s - self._first_s < SETTLE_S:
             return 0.0
         way_s, gone_s = now_s - stream_s, now_s - self._newest_s
         before_s, self._newest_s = self._quickest_s, now_s
