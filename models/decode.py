@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.geometry import Letterbox, unletterbox
+from vision.geometry import Letterbox
 from vision.types import Detections
 
 MAX_CANDIDATES: Final = 300
@@ -50,11 +50,12 @@ def decode(
             f"the head must be (1, {BOX_ROWS + classes}, N) for {classes} classes; got {head.shape}"
         )
     # After an inference caches are cold and each numpy call costs 5 us or more: few calls, on few cells.
-    top = head[0, BOX_ROWS:].max(axis=0)
+    whole: NDArray[np.float32] = head[0]
+    top = whole[BOX_ROWS:].max(axis=0)
     rows = np.flatnonzero(top >= conf)  # NaN compares false, so such cells fall out here
     if not rows.size:
         return Detections.empty()
-    cells, sure = head[0][:, rows], top[rows]
+    cells, sure = whole[:, rows], top[rows]
     if not np.isfinite(cells).all():
         sound = np.isfinite(cells[:BOX_ROWS]).all(axis=0) & np.isfinite(sure)
         cells, sure = cells[:, sound], sure[sound]
@@ -63,7 +64,7 @@ def decode(
     rows = rows[np.argsort(-sure[rows], kind="stable")[:max_candidates]]
 
     boxed = _cxcywh_to_xyxy(cells[:BOX_ROWS, rows].T)
-    source = unletterbox(boxed, fitted)
+    source = fitted.to_picture(boxed)
     inside = (source[:, 2:] > source[:, :2]).all(axis=1)
     if not inside.all():
         rows, boxed, source = rows[inside], boxed[inside], source[inside]

@@ -69,11 +69,6 @@ def pair_iou(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return min(w * h / union, 1.0) if union > 0 else 0.0
 
 
-def clip_xyxy(xyxy: ArrayLike, size_wh: tuple[int, int]) -> Boxes:
-    """A copy of (N, 4) boxes cut to a picture of ``size_wh`` pixels."""
-    return np.minimum(np.maximum(as_boxes(xyxy), _ZERO), np.array(size_wh * 2, np.float32))
-
-
 @dataclass(frozen=True, slots=True)
 class Letterbox:
     """How a picture was fitted into another one; takes boxes there and back."""
@@ -85,15 +80,17 @@ class Letterbox:
     top_px: int
     _factor: NDArray[np.float32] = field(init=False, repr=False, compare=False)
     _shift: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    _limit: NDArray[np.float32] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         x, y = self.inner_wh[0] / self.source_wh[0], self.inner_wh[1] / self.source_wh[1]
         object.__setattr__(self, "_factor", np.array((x, y, x, y), np.float32))
         shift = (self.left_px, self.top_px, self.left_px, self.top_px)
         object.__setattr__(self, "_shift", np.array(shift, np.float32))
+        object.__setattr__(self, "_limit", np.array(self.source_wh * 2, np.float32))
 
     def to_source(self, xyxy: ArrayLike) -> Boxes:
-        """(N, 4) boxes of the letterboxed picture in source pixels, not clipped (see `unletterbox`).
+        """(N, 4) boxes of the letterboxed picture in source pixels, not cut (see `to_picture`).
 
         Each axis has its own factor, as the resized size was rounded to whole pixels.
         """
@@ -102,6 +99,11 @@ class Letterbox:
     def to_letterbox(self, xyxy: ArrayLike) -> Boxes:
         """(N, 4) source boxes in pixels of the letterboxed picture."""
         return as_boxes(xyxy) * self._factor + self._shift
+
+    def to_picture(self, xyxy: Boxes) -> Boxes:
+        """`to_source`, cut to the source picture."""
+        source: Boxes = (xyxy - self._shift) / self._factor
+        return np.asarray(np.minimum(np.maximum(source, _ZERO), self._limit), np.float32)
 
 
 def fit(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Letterbox:
@@ -128,8 +130,3 @@ def trimmed(source_wh: tuple[int, int], size_wh: tuple[int, int], stride: int) -
     inner_w, inner_h = fit(source_wh, size_wh).inner_wh
     w, h = (-(-side // stride) * stride for side in (inner_w, inner_h))
     return min(w, size_wh[0]), min(h, size_wh[1])
-
-
-def unletterbox(xyxy: ArrayLike, fitted: Letterbox) -> Boxes:
-    """(N, 4) boxes of the letterboxed picture in source pixels, cut to the source picture."""
-    return clip_xyxy(fitted.to_source(xyxy), fitted.source_wh)

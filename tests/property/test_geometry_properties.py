@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.geometry import area, box_iou, clip_xyxy, fit, trimmed, unletterbox
+from vision.geometry import area, as_boxes, box_iou, fit, trimmed
 
 coordinate = st.floats(-2000, 6000, allow_nan=False, width=32)
 boxes = st.lists(st.tuples(coordinate, coordinate, coordinate, coordinate), max_size=6)
@@ -26,19 +26,23 @@ def test_iou_with_itself_is_one_where_there_is_area(a: list[tuple[float, ...]]) 
 
 
 @given(boxes, side, side)
-def test_clipped_boxes_lie_inside(a: list[tuple[float, ...]], w: int, h: int) -> None:
-    clipped = clip_xyxy(a, (w, h))
-    assert ((clipped >= 0) & (clipped <= (w, h, w, h))).all()
-    np.testing.assert_array_equal(clip_xyxy(clipped, (w, h)), clipped)
+def test_boxes_cut_to_the_picture_lie_inside(a: list[tuple[float, ...]], w: int, h: int) -> None:
+    given = as_boxes(a)
+    before = given.copy()
+    cut = fit((w, h), (416, 416)).to_picture(given)
+    assert ((cut >= 0) & (cut <= (w, h, w, h))).all()
+    np.testing.assert_array_equal(given, before)
 
 
 @given(side, side, st.integers(32, 1280), st.integers(32, 1280), st.tuples(*[st.floats(0, 1)] * 4))
-def test_unletterbox_undoes_letterbox(w: int, h: int, to_w: int, to_h: int, at: tuple[float, ...]) -> None:
+def test_a_box_goes_into_the_letterbox_and_back(
+    w: int, h: int, to_w: int, to_h: int, at: tuple[float, ...]
+) -> None:
     box = np.array([[at[0] * w, at[1] * h, at[2] * w, at[3] * h]], np.float32)
     fitted = fit((w, h), (to_w, to_h))
     there = fitted.to_letterbox(box)
     assert ((there >= -0.01) & (there <= (to_w + 0.01, to_h + 0.01) * 2)).all()
-    np.testing.assert_allclose(unletterbox(there, fitted), box, atol=1)
+    np.testing.assert_allclose(fitted.to_picture(there), box, atol=1)
 
 
 @given(side, side, st.integers(32, 1280), st.integers(32, 1280))
