@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -299,6 +300,10 @@ def run_guard(settings: Settings, read_again: Callable[[], Settings] | None = No
     guard = build_guard(settings, read_again)
     try:
         guard.start()
+        # What is there now stays to the end. Walking over all of it takes a full collection more than 10 ms, in
+        # which no other thread runs, that of the hold neither.
+        gc.collect()
+        gc.freeze()
         guard.run(stop, reload)
     finally:
         guard.stop()
