@@ -300,8 +300,8 @@ def run_guard(settings: Settings, read_again: Callable[[], Settings] | None = No
     guard = build_guard(settings, read_again)
     try:
         guard.start()
-        # What is there now stays to the end. Walking over all of it takes a full collection more than 10 ms, in
-        # which no other thread runs, that of the hold neither.
+        # What is there now stays to the end. Walking over all of it takes a full collection 10 ms and more,
+        # in which no other thread runs, that of the hold neither.
         gc.collect()
         gc.freeze()
         guard.run(stop, reload)

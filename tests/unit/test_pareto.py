@@ -31,6 +31,22 @@ def test_a_report_is_drawn_again(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert cv2.imread(str(tmp_path / "plot.png")) is not None
 
 
+def test_the_picture_is_of_the_steady_recall_where_there_is_one() -> None:
+    point = {"family": "INT8", "label": "416", "ms": 12.0, "recall": 0.9, "low": 0.8, "high": 0.95}
+    assert pareto.drawn({"false_holds": 0.02, "points": [point]}) == (
+        [point],
+        "e_bike recall at 2% false holds",
+    )
+    report = {
+        "false_holds": 0.02,
+        "steady_false_holds": [0.01, 0.05],
+        "points": [{**point, "steady_recall": [0.7, 0.6, 0.75]}],
+    }
+    ((shown,), title) = pareto.drawn(report)
+    assert (shown["recall"], shown["low"], shown["high"], shown["ms"]) == (0.7, 0.6, 0.75, 12.0)
+    assert title == "e_bike recall, mean over 1% to 5% false holds"
+
+
 def test_a_missing_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
