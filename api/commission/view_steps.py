@@ -103,11 +103,11 @@ def empty_car(equipment: Equipment, person: Person, words: Words) -> Finding:
     seen: list[Observation] = []
 
     def suspected() -> bool:
-        frame = equipment.source.read(0.2)
-        if frame is not None:
-            seen.append(equipment.perceiver.look(frame))
-            del seen[:-1]  # the last is the one that counts
-        return frame is not None and seen[-1].presence.suspected
+        observation = _look_once(equipment)
+        if observation is None:
+            return False
+        seen[:] = [observation]  # the last is the one that counts
+        return observation.presence.suspected
 
     if person.watch(words("empty_car_now"), suspected, EMPTY_S):
         sighting = max(seen[-1].presence.sightings, key=lambda s: s.score)
@@ -191,21 +191,26 @@ def _observations(equipment: Equipment, seconds: float) -> Iterator[Observation]
     """What the camera shows for that long; after the first one only as long as the time lasts."""
     until_s = equipment.clock() + seconds
     while equipment.clock() < until_s:
-        frame = equipment.source.read(0.2)
-        if frame is not None:
-            yield equipment.perceiver.look(frame)
+        observation = _look_once(equipment)
+        if observation is not None:
+            yield observation
         else:
             equipment.pause(0.01)
+
+
+def _look_once(equipment: Equipment) -> Observation | None:
+    """What the camera shows now; None: it gave no picture for 0.2 s."""
+    frame = equipment.source.read(0.2)
+    return None if frame is None else equipment.perceiver.look(frame)
 
 
 def _watcher(equipment: Equipment, found: list[tuple[Observation, Sighting]]) -> Callable[[], bool | None]:
     """Looks at one frame: True: a confirmed vehicle (kept in ``found``), False: nothing, None: no frame."""
 
     def look() -> bool | None:
-        frame = equipment.source.read(0.2)
-        if frame is None:
+        observation = _look_once(equipment)
+        if observation is None:
             return None
-        observation = equipment.perceiver.look(frame)
         sure = observation.presence.confirmed
         if sure is not None:
             found.append((observation, sure))
