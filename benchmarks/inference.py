@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.inference_ops import operations
+from benchmarks.pareto import families
 from benchmarks.peers import Peer
 from benchmarks.report import Target, emit, parser, run, spread
 from models.manifest import Manifest, ModelEntry, load_manifest
@@ -66,7 +67,7 @@ def main() -> None:
     made.add_argument("--recall", type=Path, default=RECALL, help="a report of benchmarks.pareto")
     options = made.parse_args()
     manifest = load_manifest()
-    entries = {("INT8" if "int8" in m.file else "FP32"): m for m in manifest.models if m.trim}
+    entries = families(manifest, None)
     configs = [Config(p, s, t) for p in ("FP32", "INT8") for s in options.sizes for t in options.threads]
     most = max(options.threads)
     configs += [Config(p, s, most, OPENVINO) for p in ("FP32", "INT8") for s in options.sizes]

@@ -10,6 +10,7 @@ import cv2
 import pytest
 
 from benchmarks import pareto
+from models.manifest import load_manifest
 from models.threshold import Scored
 
 
@@ -45,6 +46,15 @@ def test_the_picture_is_of_the_steady_recall_where_there_is_one() -> None:
     ((shown,), title) = pareto.drawn(report)
     assert (shown["recall"], shown["low"], shown["high"], shown["ms"]) == (0.7, 0.6, 0.75, 12.0)
     assert title == "e_bike recall, mean over 1% to 5% false holds"
+
+
+def test_the_two_precisions_are_of_one_network() -> None:
+    """The manifest has a larger one, too, in 8 bits only."""
+    found = pareto.families(load_manifest(), None)
+    assert {name: entry.name.rsplit("-", 1)[0] for name, entry in found.items() if name == "INT8"} == {
+        "INT8": "liftguard-n-416"
+    }
+    assert found["FP32"].name == "liftguard-n-416"
 
 
 def test_a_missing_extra_is_named(
