@@ -145,7 +145,7 @@ def drawn(report: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
 
 
 def families(manifest: Manifest, names: Sequence[str] | None) -> dict[str, ModelEntry]:
-    """A trimmed entry of each precision, named FP32 or INT8: the first that the manifest has, or the names have."""
+    """A trimmed entry of each precision, named FP32 or INT8: the first in the manifest, or in the names."""
     chosen = [manifest.get(n) for n in names] if names else [m for m in manifest.models if m.trim]
     found = {("INT8" if "int8" in m.file else "FP32"): m for m in reversed(chosen)}
     if not found:
