@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,13 @@ _RULES = (
 )
 
 
-def rules_version(rules: HoldRules) -> str:
-    """Of all that judges between detector and relay: eight hex digits that change with its code or limits."""
+def rules_version(rules: HoldRules, confs: Sequence[float] = ()) -> str:
+    """Of all that judges between detector and relay: eight hex digits that change with its code or limits.
+
+    Args: ``confs``: the detector's operating confidence of each class.
+    """
     told = [inspect.getsource(module) for module in _RULES]
-    return hashlib.sha256("\n".join([*told, repr(rules)]).encode()).hexdigest()[:8]
+    return hashlib.sha256("\n".join([*told, repr(rules), repr(tuple(confs))]).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,8 @@ Counted are entries with a false pre-hold (the door was held for a moment, then 
 confirmed hold, with 95 % intervals, scaled to a day of 2,000 entries. A control of e-bikes, not part of the
 day, shows that the same replay does hold when it should.
 
-Each entry's outcome is kept in OUT/false_holds/ by model, seed and rules, so a run that was cut short goes on
+Each entry's outcome is kept in OUT/false_holds/ by model, input size, seed and rules, so a run that was cut
+short goes on
 where it ended; the figures always say of how many entries they are. What the detector said is kept too: after
 a change to tracks, presence or hold the same day is judged again in minutes. Pictures of the false ones lie
 there: real people, so never commit them.
@@ -49,7 +50,7 @@ from benchmarks.still_car import stills
 from hardware.hold import Phase
 from models.detector import OnnxDetector
 from models.evaluate import Rate
-from vision.types import E_BIKE, Image
+from vision.types import CLASS_NAMES, E_BIKE, Image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,7 +120,7 @@ def main() -> None:
         },
         "model": detector.name,
         "model_sha256": detector.sha256,
-        "rules": rules_version(build_rules(settings.elevators[0])),
+        "rules": rules_of(settings, detector),
     }
 
     def draw(figure: Figure) -> None:
@@ -164,6 +165,12 @@ def main() -> None:
         Console(stderr=True).print(f"Pictures of the false ones: {sheet}")
 
 
+def rules_of(settings: Settings, detector: OnnxDetector) -> str:
+    """`rules_version` of the first elevator, with this detector's confidences."""
+    confs = [detector.operating_conf(class_id) for class_id in range(len(CLASS_NAMES))]
+    return rules_version(build_rules(settings.elevators[0]), confs)
+
+
 class Player:
     """Plays entries and remembers what came of each.
 
@@ -187,8 +194,8 @@ class Player:
         self._parts = (part, parts)
         self._only_recorded: bool = options.recorded
         self._until_s = time.monotonic() + options.minutes * 60
-        made = folder / f"{detector.sha256[:8]}-{options.seed}"
-        self._folder = made / rules_version(build_rules(settings.elevators[0]))
+        made = folder / f"{detector.sha256[:8]}-{detector.size_wh[0]}-{options.seed}"
+        self._folder = made / rules_of(settings, detector)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._kept = {kind: Recordings(made / f"{kind}-seen.jsonl") for kind in (DAY_NAME, CONTROL)}
         self._still: Image | None = None  # the car of the latest composite, empty

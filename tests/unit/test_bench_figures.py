@@ -113,3 +113,4 @@ def test_what_the_detector_said_is_kept_and_judged_again(tmp_path: Path) -> None
 def test_rules_have_a_version_that_changes_with_their_limits() -> None:
     assert rules_version(HoldRules()) == rules_version(HoldRules())
     assert rules_version(HoldRules()) != rules_version(HoldRules(kind="A"))
+    assert rules_version(HoldRules(), (0.4, 0.25)) != rules_version(HoldRules(), (0.5, 0.25))
