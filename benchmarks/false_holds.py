@@ -7,10 +7,9 @@ confirmed hold, with 95 % intervals, scaled to a day of 2,000 entries. A control
 day, shows that the same replay does hold when it should.
 
 Each entry's outcome is kept in OUT/false_holds/ by model, input size, seed and rules, so a run that was cut
-short goes on
-where it ended; the figures always say of how many entries they are. What the detector said is kept too: after
-a change to tracks, presence or hold the same day is judged again in minutes. Pictures of the false ones lie
-there: real people, so never commit them.
+short goes on where it ended; the figures always say of how many entries they are. What the detector said is
+kept too: after a change to tracks, presence or hold the same day is judged again in minutes. Pictures of the
+false ones lie there: real people, so never commit them.
 
 With --frames the car also rests, empty and still, between bursts of entries until so many frames are played,
 in one go from the beginning, with event book, recorder and store: that is the day and the endurance run in
@@ -120,7 +119,7 @@ def main() -> None:
         },
         "model": detector.name,
         "model_sha256": detector.sha256,
-        "rules": rules_of(settings, detector),
+        "rules": player.rules,
     }
 
     def draw(figure: Figure) -> None:
@@ -195,7 +194,8 @@ class Player:
         self._only_recorded: bool = options.recorded
         self._until_s = time.monotonic() + options.minutes * 60
         made = folder / f"{detector.sha256[:8]}-{detector.size_wh[0]}-{options.seed}"
-        self._folder = made / rules_of(settings, detector)
+        self.rules = rules_of(settings, detector)
+        self._folder = made / self.rules
         self._folder.mkdir(parents=True, exist_ok=True)
         self._kept = {kind: Recordings(made / f"{kind}-seen.jsonl") for kind in (DAY_NAME, CONTROL)}
         self._still: Image | None = None  # the car of the latest composite, empty

@@ -39,6 +39,12 @@ class Span:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, value: float, drawn: Sequence[float] | NDArray[np.float64]) -> Span:
+        """``value`` with the interval of what resampling gave."""
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        return cls(value, float(low), float(high))
+
     def __str__(self) -> str:
         return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
@@ -109,8 +115,7 @@ def against(
     drawn = [(rng.choice(yes, len(yes)), rng.choice(no, len(no))) for _ in range(resamples)]
     out: dict[str, Span] = {}
     for name, figure in figures.items():
-        low, high = np.percentile([figure(y, n) for y, n in drawn], [2.5, 97.5])
-        out[name] = Span(figure(yes, no), float(low), float(high))
+        out[name] = Span.of(figure(yes, no), [figure(y, n) for y, n in drawn])
     return out
 
 

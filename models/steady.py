@@ -47,21 +47,19 @@ def steady_spans(
     if len(sizes) != 1:
         raise ValueError(f"all configurations must look at the same pictures; got {sorted(sizes)} of them")
     rng = np.random.default_rng(seed)
-    ((many, few),) = sizes
-    draws = [(rng.integers(many, size=many), rng.integers(few, size=few)) for _ in range(resamples)]
+    ((positives, negatives),) = sizes
+    draws = [
+        (rng.integers(positives, size=positives), rng.integers(negatives, size=negatives))
+        for _ in range(resamples)
+    ]
     drawn = {
         name: np.array([steady_recall(yes[y], no[n]) for y, n in draws]) for name, (yes, no) in found.items()
     }
     whole = {name: steady_recall(*scores) for name, scores in found.items()}
     return {
         name: (
-            _span(whole[name], drawn[name]),
-            _span(whole[name] - whole[reference], drawn[name] - drawn[reference]),
+            Span.of(whole[name], drawn[name]),
+            Span.of(whole[name] - whole[reference], drawn[name] - drawn[reference]),
         )
         for name in found
     }
-
-
-def _span(value: float, drawn: Scores) -> Span:
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Span(value, float(low), float(high))

@@ -30,9 +30,7 @@ def as_boxes(xyxy: ArrayLike) -> Boxes:
 
 def area(xyxy: ArrayLike) -> NDArray[np.float32]:
     """(N,) px² of (N, 4) boxes; an inverted box has area 0."""
-    boxes = as_boxes(xyxy)
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
+    return np.asarray(_area(as_boxes(xyxy)), np.float32)
 
 
 def centre(xyxy: ArrayLike) -> NDArray[np.float32]:
@@ -55,9 +53,10 @@ def box_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     return np.asarray(np.minimum(iou, 1), np.float32)
 
 
-def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
+def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """In the precision of the boxes."""
+    sides: NDArray[np.floating] = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return sides[:, 0] * sides[:, 1]
 
 
 def pair_iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
@@ -100,10 +99,9 @@ class Letterbox:
         """(N, 4) source boxes in pixels of the letterboxed picture."""
         return as_boxes(xyxy) * self._factor + self._shift
 
-    def to_picture(self, xyxy: Boxes) -> Boxes:
+    def to_picture(self, xyxy: ArrayLike) -> Boxes:
         """`to_source`, cut to the source picture."""
-        source: Boxes = (xyxy - self._shift) / self._factor
-        return np.asarray(np.minimum(np.maximum(source, _ZERO), self._limit), np.float32)
+        return np.asarray(np.minimum(np.maximum(self.to_source(xyxy), _ZERO), self._limit), np.float32)
 
 
 def fit(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Letterbox:
