@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +13,9 @@ Boxes = NDArray[np.float32]
 """(N, 4) float32 xyxy."""
 
 _ZERO: Final = np.float32(0)
+
+_TINY_PX: Final = 1e-3
+"""What a side exceeds whole strides by is arithmetic below this."""
 
 _HALF_TIE: Final = 0.1
 """Ultralytics' nudge (same place): an odd spare pixel goes to the right and to the bottom."""
@@ -110,9 +114,7 @@ def fit(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Letterbox:
     Rounding follows ultralytics' `LetterBox` (centred, scaling up allowed), so boxes match its own.
     Raises: ValueError if a side is not positive.
     """
-    if min(*source_wh, *size_wh) <= 0:
-        raise ValueError(f"letterbox needs positive sides; got {source_wh} into {size_wh}. Skip empty frames")
-    scale = min(size_wh[0] / source_wh[0], size_wh[1] / source_wh[1])
+    scale = _scale(source_wh, size_wh)
     inner_w, inner_h = (max(1, round(side * scale)) for side in source_wh)
     left = max(0, round((size_wh[0] - inner_w) / 2 - _HALF_TIE))
     top = max(0, round((size_wh[1] - inner_h) / 2 - _HALF_TIE))
@@ -125,6 +127,13 @@ def trimmed(source_wh: tuple[int, int], size_wh: tuple[int, int], stride: int) -
     What is left out of ``size_wh`` is grey padding only, which costs a detector as much time as a picture: of
     a 16:9 camera in a square input 38 %. Ultralytics predicts so too (`rect`). Raises: ValueError as `fit`.
     """
-    inner_w, inner_h = fit(source_wh, size_wh).inner_wh
-    w, h = (-(-side // stride) * stride for side in (inner_w, inner_h))
-    return min(w, size_wh[0]), min(h, size_wh[1])
+    scale = _scale(source_wh, size_wh)
+    # Of sides that are not rounded yet: were 96.4 px to fit into 96, a tall picture would get 3 px shorter.
+    w, h = (math.ceil((side * scale - _TINY_PX) / stride) * stride for side in source_wh)
+    return min(max(w, stride), size_wh[0]), min(max(h, stride), size_wh[1])
+
+
+def _scale(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> float:
+    if min(*source_wh, *size_wh) <= 0:
+        raise ValueError(f"letterbox needs positive sides; got {source_wh} into {size_wh}. Skip empty frames")
+    return min(size_wh[0] / source_wh[0], size_wh[1] / source_wh[1])

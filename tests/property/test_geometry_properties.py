@@ -1,7 +1,7 @@
 """What always holds for boxes and the letterbox."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vision.geometry import area, as_boxes, box_iou, fit, trimmed
@@ -56,6 +56,7 @@ def test_letterbox_keeps_the_aspect_ratio_within_a_pixel(w: int, h: int, to_w: i
 
 
 @given(side, side, st.integers(1, 20), st.integers(1, 20))
+@example(11, 73, 4, 20)
 def test_trimming_takes_grey_only(w: int, h: int, columns: int, rows: int) -> None:
     """The picture is as large as before, within a pixel, and less than a stride of grey is left per axis."""
     size_wh = (32 * columns, 32 * rows)
