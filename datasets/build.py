@@ -79,7 +79,8 @@ RIGHTS: Mapping[str, str] = {
 RIGHTS_DEFAULT = "web and shop pictures, rights unstated; train only"
 
 
-def _write(folder: Path, sample: Sample) -> None:
+def write_sample(folder: Path, sample: Sample) -> None:
+    """Write one picture and its labels into a folder in YOLO form."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     h, w = sample.image.shape[:2]
@@ -108,7 +109,7 @@ def _views(sample: Sample, count: float, rng: Rng, turn_deg: float) -> list[Samp
 def _ceiling_views(sample: Sample, rng: Rng) -> list[Sample]:
     """Some turned by quarters, as nothing says how a camera hangs; some as a recorder stores them."""
     made = []
-    for i in range(CCTV_VIEWS[_has(sample, E_BIKE)]):
+    for i in range(CCTV_VIEWS[has_class(sample, E_BIKE)]):
         quarters = int(rng.integers(1, 4)) if rng.random() < CCTV_TURNED else 0
         seen = view(quarter_turned(sample, quarters), rng, f"{sample.name}_v{i}", 25.0, E_BIKE)
         if rng.random() < CCTV_RECORDED:
@@ -117,7 +118,8 @@ def _ceiling_views(sample: Sample, rng: Rng) -> list[Sample]:
     return made
 
 
-def _has(sample: Sample, class_id: int) -> bool:
+def has_class(sample: Sample, class_id: int) -> bool:
+    """Whether an object of that class is labelled."""
     return any(b.class_id == class_id for b in sample.boxes)
 
 
@@ -133,7 +135,7 @@ def _write_all(out: Path, samples: Iterable[Sample]) -> dict[str, int]:
     """Write training pictures and count them and their boxes."""
     counts: Counter[str] = Counter()
     for item in samples:
-        _write(out / "train", item)
+        write_sample(out / "train", item)
         counts["train"] += 1
         counts.update(f"train_{CLASS_NAMES[b.class_id]}" for b in item.boxes)
     return dict(counts)
@@ -145,7 +147,7 @@ def _roomy(sample: Sample, longest: float = 2.4) -> bool:
     return bool(min(h, w) > 100 and max(h, w) < longest * min(h, w))
 
 
-def _cabins(frames: list[Sample]) -> list[Sample]:
+def cabins_of(frames: list[Sample]) -> list[Sample]:
     """Ceiling frames without a vehicle, with room for one."""
     return [f for f in frames if _roomy(f, 1.8) and all(b.class_id == PERSON for b in f.boxes)]
 
@@ -184,7 +186,7 @@ def _ceiling_scenes(
     rng: Rng,
 ) -> Iterator[Sample]:
     """Real and rendered pieces seen from above, laid into cabins and other pictures."""
-    cabins = _cabins(frames)
+    cabins = cabins_of(frames)
     grounds_by_kind = [cabins, [f for f in frames if _roomy(f, 1.8)], drawn or cabins, others or cabins]
     people = [c for c in real if c.class_id == PERSON]
     bikes = [c for c in real if c.class_id == E_BIKE]
@@ -262,7 +264,7 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) ->
         train, held, twins = split(read(data, teacher), drop_twins=not ceiling)
         for sample in held:
             image, boxes = fit(sample.image, sample.boxes)
-            _write(out / "val" / name, Sample(image, boxes, sample.name, sample.source))
+            write_sample(out / "val" / name, Sample(image, boxes, sample.name, sample.source))
         made = (item for sample in train for item in _training_views(name, sample, rng))
         counts = {"sources": len(train), "val": len(held), "twins_dropped": twins}
         sets[name] = {"rights": RIGHTS.get(name, RIGHTS_DEFAULT), **counts, **_write_all(out, made)}
@@ -271,7 +273,7 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) ->
         if name == "negative":
             others += train
         if name in ("wheelchair", "coco"):
-            rooms += [s for s in train if _has(s, PERSON) and not _has(s, E_BIKE)]
+            rooms += [s for s in train if has_class(s, PERSON) and not has_class(s, E_BIKE)]
     from_above = list(rendered_pieces(given.pieces)) if given.pieces is not None else []
     drawn = [] if given.rendered is None else list(read_rendered(given.rendered))
     others = [o for o in others if all(b.class_id == PERSON for b in o.boxes) and _roomy(o)]
@@ -302,7 +304,7 @@ def build(out: Path, data: Path, teacher: Teacher, seed: int, given: Folders) ->
         bikes = [c for c in real if c.class_id == E_BIKE]
         vehicles = bikes + [c for c in people + sideways if c.class_id not in (E_BIKE, PERSON)]
         upright = [c for c in people if c.class_id == PERSON]
-        upright_scenes = standing((_cabins(frames), drawn, others), upright, vehicles, others, own)
+        upright_scenes = standing((cabins_of(frames), drawn, others), upright, vehicles, others, own)
         sets["standing"] = {"rights": "made of the sets above; train only", **_write_all(out, upright_scenes)}
     return _describe(out, seed, sets)
 

@@ -1,0 +1,109 @@
+"""Mining of hard examples, on small pictures drawn here and a detector that is told what to say."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from datasets.boxes import Box, Sample
+from datasets.hard import CALLED_FROM, SHARES, Stock, candidates, contact_sheet, is_hard, mine
+from datasets.shapes import Cutout
+from vision.errors import ConfigError
+from vision.types import E_BIKE, PERSON, STROLLER, Detections, Image
+
+WALL = np.full((180, 240, 3), 140, np.uint8)
+
+
+class Says:
+    """A detector that finds the same in every picture."""
+
+    is_calibrated = True
+
+    def __init__(self, *found: tuple[int, float, tuple[float, float, float, float]]) -> None:
+        self._found = found
+
+    def detect(self, image: Image, conf: float | None = None) -> Detections:
+        """What it was told, from ``conf`` on."""
+        assert image.ndim == 3
+        kept = [f for f in self._found if f[1] >= (conf or 0)]
+        return Detections(
+            np.array([f[2] for f in kept], np.float32).reshape(-1, 4),
+            np.array([f[1] for f in kept], np.float32),
+            np.array([f[0] for f in kept], np.int64),
+        )
+
+
+def picture(*boxes: Box, name: str = "wall") -> Sample:
+    """A grey wall of 240 x 180, with somebody before it or not."""
+    return Sample(WALL.copy(), boxes, name, "mosaic/wall")
+
+
+def piece(class_id: int) -> Cutout:
+    """A blue oblong."""
+    return Cutout(
+        np.full((90, 40, 3), (200, 60, 20), np.uint8), np.full((90, 40), 255, np.uint8), class_id, "x"
+    )
+
+
+def stock(**other: object) -> Stock:
+    """One of everything."""
+    has: dict[str, object] = {
+        "cabins": [picture()],
+        "drawn": [],
+        "people": [piece(PERSON)],
+        "vehicles": [piece(STROLLER)],
+        "pictures": [picture(name="room")],
+        "cloths": [],
+    }
+    return Stock(**(has | other))  # type: ignore[arg-type]
+
+
+def test_an_e_bike_called_where_there_is_none_is_hard() -> None:
+    assert is_hard(Says((E_BIKE, CALLED_FROM, (0, 0, 50, 50))), WALL)
+    assert not is_hard(Says((E_BIKE, CALLED_FROM - 0.01, (0, 0, 50, 50))), WALL)
+    assert not is_hard(Says((STROLLER, 0.9, (0, 0, 50, 50))), WALL)
+
+
+def test_every_kind_is_made_and_one_seed_makes_the_same() -> None:
+    first = list(islice(candidates(stock(), np.random.default_rng(3)), 40))
+    assert {kind for kind, _ in first} == set(SHARES)
+    again = islice(candidates(stock(), np.random.default_rng(3)), 40)
+    assert all(np.array_equal(a.image, b.image) for (_, a), (_, b) in zip(first, again, strict=True))
+    assert not any(b.class_id == E_BIKE for _, sample in first for b in sample.boxes)
+    assert not any(sample.boxes for kind, sample in first if kind == "empty")
+
+
+def test_what_is_not_there_is_not_made() -> None:
+    bare = stock(vehicles=[], pictures=[])
+    made = {kind for kind, _ in islice(candidates(bare, np.random.default_rng(3)), 20)}
+    assert made == {"empty", "people"}
+    with pytest.raises(ConfigError, match="no ceiling frame"):
+        next(candidates(stock(cabins=[]), np.random.default_rng(3)))
+
+
+def test_mining_keeps_what_is_called_wrong_and_counts_it() -> None:
+    told: list[int] = []
+    wrong = Says((E_BIKE, 0.5, (0, 0, 50, 50)))
+    kept, counts = mine(wrong, stock(), np.random.default_rng(3), 9, 400, told.append)
+    assert told == list(range(1, 10))
+    assert sum(k for k, _ in counts.values()) == sum(n for _, n in counts.values()) == 9
+    assert len({s.name for s in kept}) == 9
+    assert {s.name.rsplit("_", 1)[0] for s in kept} == {f"hard_{kind}" for kind in counts}
+
+
+def test_mining_ends_with_its_tries() -> None:
+    kept, counts = mine(Says(), stock(), np.random.default_rng(3), 5, 30, lambda _: None)
+    assert not kept
+    assert sum(n for _, n in counts.values()) == 30
+
+
+def test_the_sheet_shows_every_sample() -> None:
+    shown = contact_sheet([picture(), picture(), picture()], columns=2, size=80)
+    assert shown.shape == (160, 160, 3)
+    grey = (shown == 140).all(axis=2)
+    assert [bool(grey[y : y + 80, x : x + 80].any()) for y in (0, 80) for x in (0, 80)] == [True] * 3 + [
+        False
+    ]
+    assert contact_sheet([]).shape[0] > 0
