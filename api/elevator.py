@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from api.book import EventBook
 from api.cameras.book import CameraBook
+from api.cameras.fixture_memory import FixtureMemory
 from api.evidence.studio import Studio
 from api.latency import LatencyWindow
 from api.live import CameraState, DoorState, ElevatorState, LiveBox, LiveFrameInfo
@@ -87,6 +88,7 @@ class Parts:
     studio: Studio | None = None
     tamper: TamperWatch | None = None
     camera_book: CameraBook | None = None
+    fixture_memory: FixtureMemory | None = None
     turns: Turns = field(default_factory=lambda: Turns(1))  # one for all elevators of a box
 
 
@@ -128,6 +130,8 @@ class Elevator:
         self.parts.book.stop(self._times.clock(), *self._held())
         if self.parts.camera_book:
             self.parts.camera_book.stop(self._times.clock())
+        if self.parts.fixture_memory:
+            self.parts.fixture_memory.stop(self.parts.perceiver.fixtures)
         self.parts.source.close()
         if self._thread.is_alive():
             self._thread.join(5.0)
@@ -324,6 +328,8 @@ class Elevator:
         begun_s = self._times.clock()
         trouble = tamper.see(frame.image, frame.t_s) if tamper is not None else None
         book.see(trouble or self._mistaken(), frame)
+        if self.parts.fixture_memory:
+            self.parts.fixture_memory.see(self.parts.perceiver.fixtures, frame.t_s)
         return {} if tamper is None else {"tamper": self._times.clock() - begun_s}
 
     def _mistaken(self) -> Trouble | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from api.about import version
 from api.again import is_started_again
 from api.book import EventBook, Identity
 from api.cameras.book import CameraBook
+from api.cameras.fixture_memory import FixtureMemory
 from api.data_dir import StoreOpener, make_private
 from api.doors import build_door
 from api.elevator import Elevator, Parts, whereabouts
@@ -43,7 +44,7 @@ from models.detector import OnnxDetector
 from models.manifest import load_manifest
 from vision.clips.rules import ClipRules
 from vision.errors import LiftguardError
-from vision.fixtures import LEARN_S, FixtureParams, FixtureWatch
+from vision.fixtures import LEARN_S, FixtureParams, FixtureWatch, Thing
 from vision.gate import MotionGate, OpenGate
 from vision.perceive import Perceiver
 from vision.presence import PresenceParams
@@ -82,9 +83,16 @@ def share_cores(settings: Settings, cameras: int | None = None) -> Settings:
 
 
 def build_perceiver(
-    settings: Settings, elevator: ElevatorSettings, detector: OnnxDetector, gate: MotionGate | None = None
+    settings: Settings,
+    elevator: ElevatorSettings,
+    detector: OnnxDetector,
+    gate: MotionGate | None = None,
+    known: Iterable[Thing] = (),
 ) -> Perceiver:
-    """Gate, tracks and presence of one camera. Args: gate: another than the settings' own."""
+    """Gate, tracks and presence of one camera.
+
+    Args: gate: another than the settings' own; known: fixtures that another run remembered.
+    """
     zones = zones_of(elevator)
     own = MotionGate(zones=zones) if settings.vision.motion_gate else OpenGate()
     presence = PresenceParams(
@@ -97,7 +105,7 @@ def build_perceiver(
         detector,
         zones=zones,
         presence=presence,
-        fixtures=build_fixtures(settings, elevator, presence),
+        fixtures=build_fixtures(settings, elevator, presence, known),
         operating_conf=detector.operating_conf,
         votes=votes_for(detector),
         gate=gate or own,
@@ -110,7 +118,10 @@ def zones_of(elevator: ElevatorSettings) -> tuple[Zone, ...]:
 
 
 def build_fixtures(
-    settings: Settings, elevator: ElevatorSettings, presence: PresenceParams
+    settings: Settings,
+    elevator: ElevatorSettings,
+    presence: PresenceParams,
+    known: Iterable[Thing] = (),
 ) -> FixtureWatch | None:
     """What tells the car's own things from vehicles, if that is wanted."""
     if not settings.vision.ignore_fixtures:
@@ -118,7 +129,7 @@ def build_fixtures(
     zones = zones_of(elevator)
     # Whatever a house has set, a vehicle is let go of by the hold's own cap long before it is a fixture.
     params = FixtureParams(learn_s=max(LEARN_S, 2 * elevator.hold.cap_s))
-    return FixtureWatch(presence.blocked_ids, frozenset(presence.holding_zones), zones, params)
+    return FixtureWatch(presence.blocked_ids, frozenset(presence.holding_zones), zones, params, known)
 
 
 def build_rules(elevator: ElevatorSettings) -> HoldRules:
@@ -308,10 +319,13 @@ def build_elevator(
     )
     inputs.watch(controller.wake)
     door = build_door(elevator, relay, times.clock)
+    memory = None
+    if settings.vision.ignore_fixtures:
+        memory = FixtureMemory(settings.fixtures_dir / f"{elevator.id}.json", recorder.put)
     parts = Parts(
         settings=elevator,
         source=source,
-        perceiver=build_perceiver(settings, elevator, detector),
+        perceiver=build_perceiver(settings, elevator, detector, known=memory.load() if memory else ()),
         slot=slot,
         relay=relay,
         controller=controller,
@@ -322,6 +336,7 @@ def build_elevator(
         camera_book=CameraBook(
             elevator.id, identity.camera_id, settings.camera_pictures_dir, times.utc, recorder.put
         ),
+        fixture_memory=memory,
         voice=build_voice(elevator, controller, simulated=simulated, clock=times.clock),
         studio=studio,
         turns=turns or Turns(1),

@@ -7,7 +7,6 @@ every earlier version beside it in ``history``. Guard reads it when it starts.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from api.settings import Settings
 from api.settings_camera import ZoneSettings
 from api.settings_hold import HoldSettings, ScheduleSettings
+from api.whole_file import write_whole
 from vision.errors import ConfigError, ConflictError, StorageError
 
 FOLDER: Final = "settings.d"
@@ -122,17 +122,7 @@ def write(data_dir: Path, kept: Kept, *, before: int) -> None:
     try:
         (folder / "history").mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (folder / "history" / f"{kept.version:06d}.json", folder / FILE):
-            temporary = path.with_suffix(".new")
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(at)
-        finally:
-            os.close(at)
+            write_whole(path, text.encode())
     except OSError as exc:
         raise StorageError(f"the settings could not be kept in {folder}: {exc}; is the disk full?") from exc
 

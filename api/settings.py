@@ -201,6 +201,11 @@ class Settings(Table):
         return self.data_dir / "camera-troubles"
 
     @property
+    def fixtures_dir(self) -> Path:
+        """What of each car is known to be taken for a vehicle, so that a restart does not forget it."""
+        return self.data_dir / "fixtures"
+
+    @property
     def run_dir(self) -> Path:
         """Where the sockets between guard and web live."""
         return self.runtime_dir or self.data_dir / "run"

@@ -8,7 +8,7 @@ so does one inside it whose edges are not the fixture's: somebody has put someth
 A vehicle that is left in the car for so long becomes a fixture too. The door has been let go long before
 (`HoldRules.cap_s`); as soon as it is moved its calls count again.
 
-Pure but for `FixtureWatch`, which remembers.
+Pure but for `FixtureWatch`, which remembers (`api.cameras.fixture_memory` beyond a restart).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def learn(
     passed_s = 0.0 if state.t_s is None else min(max(0.0, t_s - state.t_s), p.longest_s)
     left = list(calls)
     things = []
-    for thing in state.things:
+    for thing in _known_since(state, t_s):
         cells = _cells(thing.box)
         alike = likeness(_cut(thing.edges, cells), _cut(edges, cells)) >= p.alike
         # A car whose light is off, or that is full of people, says nothing about what hangs in it.
@@ -144,6 +144,9 @@ class FixtureWatch:
 
     Only calls where a vehicle would hold the door are looked at: one that is parked on the landing is no
     mistake, and goes on being reported.
+
+    Args: known: what was remembered when guard last ran. It explains a call only as long as its edges are
+    those of the picture, so one of another view does no harm.
     """
 
     def __init__(
@@ -152,9 +155,10 @@ class FixtureWatch:
         holding: frozenset[ZoneKind],
         zones: tuple[Zone, ...] = (),
         params: FixtureParams | None = None,
+        known: Iterable[Thing] = (),
     ) -> None:
         self.params = params or FixtureParams()
-        self.state = FixtureState()
+        self.state = FixtureState(tuple(known)[: self.params.most])
         self._class_ids = np.array(sorted(class_ids), np.int64)
         self._holding = holding
         self._zones = zones
@@ -198,6 +202,13 @@ class FixtureWatch:
             if zone_of((x1, y1, x2, y2), size_wh, self._zones) in self._holding:
                 found[int(index)] = (x1 / w, y1 / h, x2 / w, y2 / h)
         return found
+
+
+def _known_since(state: FixtureState, t_s: float) -> tuple[Thing, ...]:
+    """The things at the first look: what another run remembered has that run's times."""
+    if state.t_s is not None:
+        return state.things
+    return tuple(replace(thing, first_s=t_s, last_s=t_s, gone_s=0.0) for thing in state.things)
 
 
 def _around(edges: Edges, cells: Cells) -> Edges:

@@ -6,7 +6,6 @@ They are no evidence of an event: they have no row in its chain and go by number
 from __future__ import annotations
 
 import contextlib
-import os
 from datetime import UTC
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ import numpy as np
 
 from api.cameras.records import CameraTrouble
 from api.evidence.paths import check_path, delete_inside
+from api.whole_file import write_whole
 from vision.clips.pictures import jpeg
 from vision.types import Image
 
@@ -44,16 +44,7 @@ def keep_picture(root: Path, path: str, image: Image) -> None:
     data = jpeg(image, QUALITY)
     final = root / path
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = final.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(final)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(final, data)
     _make_room(root)
 
 

@@ -7,7 +7,6 @@ report came from a certain box compares the key's fingerprint with the one that 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from api.whole_file import write_whole
 from vision.errors import StorageError
 
 KEY_FILE: Final = "commission.key"
@@ -100,9 +100,4 @@ def check_file(path: Path) -> Checked:
 
 def _keep(path: Path, key: Ed25519PrivateKey) -> None:
     """Whole or not at all: a key that is lost half-way would disown every report."""
-    new = path.with_suffix(".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123  mode
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    write_whole(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)

@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from api import guard as guard_process
 from api import main
+from api.cameras.fixture_memory import packed, unpacked
 from api.load import load_settings
 from api.settings import ElevatorSettings, Settings
 from hardware.hold import Phase
@@ -20,6 +22,7 @@ from hardware.relay import FakeRelay, Relay
 from tests.support.tiny_world import BLACK, WHITE, tiny_manifest, write_picture
 from tests.support.waiting import eventually
 from vision.errors import ModelError, RelayError
+from vision.fixtures import Thing
 
 
 def settings_for(folder: Path, **more: Any) -> Settings:
@@ -90,6 +93,30 @@ def test_two_elevators_hold_each_for_itself(tmp_path: Path, opened: dict[str, Fa
         guard.stop()
     assert [relay.energised for relay in opened.values()] == [False, False]
     assert opened["car-1"].states == [False]
+
+
+def test_what_belongs_to_a_car_is_remembered_from_run_to_run(
+    tmp_path: Path, opened: dict[str, FakeRelay]
+) -> None:
+    settings = settings_for(tmp_path)
+    poster = Thing((0.5, 0.5, 0.8, 0.9), np.full((2, 90, 160), 0.5, np.float32), 0.0, 0.0, 900.0)
+    file = settings.fixtures_dir / "car-1.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(packed([poster]))
+    guard = main.build_guard(settings)
+    file.unlink()
+    guard.start()
+
+    def troubles() -> list[str | None]:
+        return [elevator.camera.trouble for elevator in guard.state().elevators]
+
+    try:
+        eventually(lambda: troubles() == [None, "mistaken"], 60.0, troubles)
+    finally:
+        guard.stop()
+    assert [thing.box for thing in unpacked(file.read_bytes())] == [poster.box]
+    assert not (settings.fixtures_dir / "car-0.json").exists()
+    assert opened["car-1"].energised is False
 
 
 def test_a_model_is_exchanged_while_a_door_is_held(tmp_path: Path, opened: dict[str, FakeRelay]) -> None:

@@ -66,7 +66,7 @@ def test_versions_are_kept_and_nobody_overwrites_what_another_has_just_set(tmp_p
     assert now is not None
     assert now.changes.vision.confirm_hits == 4
     assert [kept.version for kept in overlay.history(tmp_path)] == [2, 1]
-    assert not list((tmp_path / overlay.FOLDER).rglob("*.new"))
+    assert not list((tmp_path / overlay.FOLDER).rglob("*.part"))
 
 
 def test_a_file_that_is_wrong_stops_with_its_name_and_what_to_do(tmp_path: Path) -> None:
