@@ -53,16 +53,18 @@ def list_models(config: ConfigOption = None, as_json: JsonOption = False) -> Non
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     table = Table(title=escape(str(manifest.path)), title_justify="left")
-    for column in ("name", "input", "classes", "e_bike counts from", "licence", "sha256"):
+    table.add_column("name", no_wrap=True)  # what detector.model is set to: never cut short
+    for column in ("input", "classes", "e_bike from", "licence", "sha256"):
         table.add_column(column)
     for row in rows:
-        name = f"[bold]{row['name']}[/] (default)" if row["default"] else row["name"]
+        name = f"[bold]{row['name']}[/] *" if row["default"] else row["name"]
         size = "x".join(map(str, row["size_wh"])) + (" trimmed" if row["trim"] else "")
-        classes = ", ".join(row["classes"])
+        classes = "all" if set(row["classes"]) == set(CLASS_NAMES) else ", ".join(row["classes"])
         table.add_row(
             name, size, classes, f"{row['operating_conf']['e_bike']:.2f}", row["licence"], row["sha256"][:12]
         )
     Console().print(table)
+    Console().print(f"* default; all: {', '.join(CLASS_NAMES)}", soft_wrap=True)
 
 
 @app.command()

@@ -28,6 +28,7 @@ from benchmarks.pareto import families
 from benchmarks.peers import Peer
 from benchmarks.report import Target, emit, parser, run, spread
 from models.manifest import Manifest, ModelEntry, load_manifest
+from vision.errors import LiftguardError
 from vision.geometry import trimmed
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def main() -> None:
     made.add_argument("--recall", type=Path, default=RECALL, help="a report of benchmarks.pareto")
     options = made.parse_args()
     manifest = load_manifest()
-    entries = families(manifest, None)
+    entries = precisions(manifest)
     configs = [Config(p, s, t) for p in ("FP32", "INT8") for s in options.sizes for t in options.threads]
     most = max(options.threads)
     configs += [Config(p, s, most, OPENVINO) for p in ("FP32", "INT8") for s in options.sizes]
@@ -125,6 +126,15 @@ def main() -> None:
     emit("inference", figures, options, targets=targets, draw=draw)
 
 
+def precisions(manifest: Manifest) -> dict[str, ModelEntry]:
+    """The FP32 and the INT8 file of the first network that has both. Raises: LiftguardError if none has."""
+    files = families(manifest, None)
+    for stem, entry in files.items():
+        if f"{stem}-int8" in files:
+            return {"FP32": entry, "INT8": files[f"{stem}-int8"]}
+    raise LiftguardError(f"{manifest.path}: no network with both NAME.onnx and NAME-int8.onnx to compare")
+
+
 def middle(values: np.ndarray[Any, Any]) -> dict[str, float]:
     """The median and the middle half."""
     found = np.percentile(values, (50, 25, 75))
@@ -176,9 +186,10 @@ def _recall(path: Path, entries: dict[str, ModelEntry]) -> dict[tuple[str, int],
     except (OSError, ValueError, KeyError):
         return {}
     return {
-        (one["family"], int(one["label"])): one["recall"]
+        (precision, int(one["label"])): one["recall"]
         for one in points
-        if one["family"] in entries and one["model_sha256"] == entries[one["family"]].sha256
+        for precision, entry in entries.items()
+        if one["model_sha256"] == entry.sha256
     }
 
 

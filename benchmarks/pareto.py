@@ -1,4 +1,4 @@
-"""Recall over milliseconds: FP32 and INT8 at several input sizes, on the same pictures and in one run.
+"""Recall over milliseconds: every file that ships at several sizes, on the same pictures and in one run.
 
 Recall is of `e_bike` (the picture holds one, and one is called) over all sets given, at the one confidence
 that gives every configuration the same share of false holds on validation pictures, so that no point buys
@@ -44,7 +44,7 @@ from models.timing import race
 from vision.errors import LiftguardError
 from vision.geometry import trimmed
 
-SIZES: Final = (256, 320, 384, 416, 512, 640)
+SIZES: Final = (256, 320, 352, 384, 416, 512, 640)
 FRAME_WH: Final = (1280, 720)
 FALSE_HOLDS: Final = 0.02
 """Share of validation pictures without an e-bike that may be called one, the same for every configuration."""
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("validation", type=Path, nargs="*", help="validation sets, or folders of sets")
     parser.add_argument("--check", action="append", default=[], metavar="DIR[=CLASS]", help="check sets")
-    parser.add_argument("--models", nargs="*", help="FP32 and INT8 models of the manifest (default: by file)")
+    parser.add_argument("--models", nargs="*", help="models of the manifest (default: one of each file)")
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="longest input sides, pixels")
     parser.add_argument("--rounds", type=int, default=60, help="pictures timed per configuration")
     parser.add_argument("--openvino", action="store_true", help="also run the files by OpenVINO")
@@ -145,9 +145,11 @@ def drawn(report: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
 
 
 def families(manifest: Manifest, names: Sequence[str] | None) -> dict[str, ModelEntry]:
-    """A trimmed entry of each precision, named FP32 or INT8: the first in the manifest, or in the names."""
+    """One trimmed entry of each file, by the file's name without its ending: the first in the manifest, or in
+    the names.
+    """
     chosen = [manifest.get(n) for n in names] if names else [m for m in manifest.models if m.trim]
-    found = {("INT8" if "int8" in m.file else "FP32"): m for m in reversed(chosen)}
+    found = {Path(m.file).stem: m for m in reversed(chosen)}
     if not found:
         raise LiftguardError("no model with free sides (trim) in the manifest; export one, or name --models")
     return dict(sorted(found.items()))

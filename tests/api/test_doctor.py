@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from api.doctor import examine
+from api.doctor import examine, looks_per_s
 
 CONFIG = """
 [[elevators]]
@@ -43,4 +43,11 @@ def test_a_bad_camera_and_a_bad_relay_do_not_hide_the_next_elevator(config: Path
     assert "relay.pin" in found["relay broken"].said
     assert found["relay well"].status == "ok"
     assert found["voice well"].status == "ok"
+    assert "for each of 2 camera(s)" in found["model"].said
     assert not {"cameras", "relays", "voices"} & found.keys()
+
+
+def test_a_box_is_asked_for_all_of_its_cameras() -> None:
+    assert looks_per_s(20.0, 2, 1) == 100.0
+    assert looks_per_s(20.0, 2, 16) == 6.25
+    assert looks_per_s(0.0, 1, 0) > 0

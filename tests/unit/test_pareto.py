@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from benchmarks import pareto
+from benchmarks import inference, pareto
 from models.manifest import load_manifest
 from models.threshold import Scored
 
@@ -48,12 +48,15 @@ def test_the_picture_is_of_the_steady_recall_where_there_is_one() -> None:
     assert title == "e_bike recall, mean over 1% to 5% false holds"
 
 
-def test_the_two_precisions_are_of_one_network() -> None:
+def test_every_file_is_compared_once_and_the_two_precisions_are_of_one_network() -> None:
     """The manifest has a larger one, too, in 8 bits only."""
     found = pareto.families(load_manifest(), None)
-    assert {name: entry.name for name, entry in found.items()} == {
-        "FP32": "liftguard-n-416",
-        "INT8": "liftguard-n-416-int8",
+    assert {stem: entry.file for stem, entry in found.items()} == {
+        stem: f"{stem}.onnx" for stem in ("liftguard-n", "liftguard-n-int8", "liftguard-s-int8")
+    }
+    assert {name: entry.file for name, entry in inference.precisions(load_manifest()).items()} == {
+        "FP32": "liftguard-n.onnx",
+        "INT8": "liftguard-n-int8.onnx",
     }
 
 
