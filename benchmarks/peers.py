@@ -48,7 +48,6 @@ REST_S: Final = 0.1  # seconds; ONNX Runtime's threads spin for 50 ms after a ru
 BUSY: Final = ", busy-waiting"
 OURS: Final = {"ours": False, f"ours{BUSY}": True}
 WORKER: Final = Path(__file__).with_name("peer_worker.py")
-WEIGHTS: Final = Path(__file__).parents[1] / "models" / "weights" / "liftguard-n.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--frames", type=int, default=200, help="frames for each, about a second each")
     made.add_argument("--python", default=sys.executable, help="a Python with ultralytics and supervision")
-    made.add_argument("--weights", type=Path, default=WEIGHTS, help="the same model as PyTorch weights")
+    made.add_argument("--weights", type=Path, help="the same model as PyTorch weights (default: beside it)")
     made.add_argument("--model", help="model of the manifest (default: as in the settings)")
     made.add_argument("--seed", type=int, default=0, help="of the order of turns")
     options = made.parse_args()
@@ -123,7 +122,9 @@ def main() -> None:
     threads, size = settings.detector.threads, entry.size_wh[0]
     images = [frame.image for frame in islice(iter_frames("sample"), 200)]
     looks = {name: _ours(settings, images, spinning) for name, spinning in OURS.items()}
-    contestants = _contestants(str(manifest.weights_dir / entry.file), str(options.weights), options.python)
+    file = manifest.weights_dir / entry.file
+    weights = options.weights or file.with_name(f"{file.stem.removesuffix('-int8')}.pt")
+    contestants = _contestants(str(file), str(weights), options.python)
     with tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder:
         frames = Path(folder) / "frames.npy"
         np.save(frames, np.stack(images))

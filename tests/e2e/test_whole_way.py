@@ -35,6 +35,7 @@ CONFIRM_S = 3.0
 
 The design's 0.7 s is a goal for the first full view inside the car; benchmarks measure it, no test does.
 """
+DOUBT_S = 1.1  # a pre-hold that is not confirmed lasts a second, and is seen to end in the next picture
 RELEASE_S = 3.0  # design: let go within this of being out of view
 
 LATE_S = 150.0
@@ -57,15 +58,19 @@ def test_on_a_simulated_clock_the_door_is_held_for_the_e_bike_and_for_nothing_el
     summary = lines[-1]
     assert summary["frames"] == TRUTH["frames"]
     assert summary["events"] == 1
-    assert summary["false_pre_holds"] <= 1, "it may doubt once, while the e-bike is still far away"
+    assert summary["false_pre_holds"] <= 1, "it may doubt once: at an e-bike far away, at half a stroller"
     phases = [(x["t_s"], x["after"]) for x in lines if x["type"] == "phase"]
     assert phases[0] == (0.0, "IDLE")
     assert phases[-1][1] == "IDLE"
-    released_s = phases[-1][0]
-    assert all(BIKE["first_partly_s"] <= t_s <= released_s for t_s, _ in phases[1:])
+    held = max(n for n, (_, after) in enumerate(phases) if after == "HOLDING")
+    released_s, _ = next(phase for phase in phases[held:] if phase[1] == "IDLE")
+    assert BIKE["first_partly_s"] <= phases[1][0]
     assert BIKE["last_fully_s"] <= released_s <= BIKE["last_partly_s"] + RELEASE_S
-    # So nothing was even suspected when the wheelchair and the stroller came:
+    # So it was let go before the wheelchair and the stroller came, and for these it was at most doubted:
     assert released_s < TRUTH["intervals"]["wheelchair"]["first_partly_s"]
+    later = [(t_s, after) for t_s, after in phases if t_s > released_s]
+    assert [after for _, after in later] in ([], ["SUSPECT", "IDLE"])
+    assert all(b - a <= DOUBT_S for (a, _), (b, _) in pairwise(later))
     started = next(x for x in lines if x.get("event") == "started")
     assert (started["class"], started["zone"]) == ("e_bike", "cabin")
     assert BIKE["first_partly_s"] <= started["t_s"] <= BIKE["first_fully_s"] + CONFIRM_S
