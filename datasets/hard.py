@@ -187,6 +187,7 @@ def main() -> None:
     cv2.imwrite(str(args.set / "hard.jpg"), contact_sheet(kept))
     described["sets"]["hard"] = {
         "rights": "made of the sets above; train only",
+        "train": len(kept),
         "model_sha256": detector.sha256,
         "seed": args.seed,
         "kept_of_tried": counts,
