@@ -41,7 +41,7 @@ from hardware.hold import HoldRules, Signal
 from hardware.relay import Relay
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
-from models.manifest import load_manifest
+from models.manifest import Manifest, ModelEntry, load_manifest
 from vision.clips.rules import ClipRules
 from vision.errors import LiftguardError
 from vision.fixtures import LEARN_S, FixtureParams, FixtureWatch, Thing
@@ -64,14 +64,23 @@ log = logging.getLogger(__name__)
 
 def build_detector(settings: Settings) -> OnnxDetector:
     """The detector that the settings name, warmed up. Raises: ModelError."""
-    chosen = settings.detector
-    manifest = load_manifest(chosen.manifest)
+    manifest = load_manifest(settings.detector.manifest)
+    return _detector(settings, manifest, manifest.get(settings.detector.model), settings.detector.threads)
+
+
+def build_head_detector(settings: Settings) -> OnnxDetector:
+    """The detector that finds heads to cover, on one thread: guard needs the cores. Raises: ModelError."""
+    manifest = load_manifest(settings.detector.manifest)
+    return _detector(settings, manifest, manifest.for_heads(settings.detector.model), 1)
+
+
+def _detector(settings: Settings, manifest: Manifest, entry: ModelEntry, threads: int) -> OnnxDetector:
     return OnnxDetector(
-        manifest.get(chosen.model),
+        entry,
         manifest.weights_dir,
-        providers=chosen.providers,
-        intra_op_threads=chosen.threads,
-        spinning=chosen.spinning,
+        providers=settings.detector.providers,
+        intra_op_threads=threads,
+        spinning=settings.detector.spinning,
     )
 
 

@@ -13,7 +13,7 @@ from api.accounts.service import Accounts
 from api.accounts.setup_code import print_code
 from api.data_dir import make_private
 from api.logs import set_up_logging
-from api.main import build_detector
+from api.main import build_head_detector
 from api.notices.build import build_notices
 from api.port import check_port
 from api.privacy.blurrer import HeadBlurrer
@@ -47,8 +47,6 @@ def run_web(settings: Settings) -> int:
     web = settings.web
     accounts = Accounts(store, rules_of(settings), oidc=Oidc(web.oidc) if web.oidc else None)
     link = WebLink(current_run_dir(settings))
-    quietly = settings.detector.model_copy(update={"threads": 1})  # beside guard, which needs the cores
-    one_thread = settings.model_copy(update={"detector": quietly})
     app = create_app(
         store,
         link,
@@ -57,7 +55,7 @@ def run_web(settings: Settings) -> int:
         settings=settings,
         evidence_dir=settings.evidence_dir,
         accounts=accounts,
-        blurrer=HeadBlurrer(settings.data_dir / "blurred", lambda: build_detector(one_thread)),
+        blurrer=HeadBlurrer(settings.data_dir / "blurred", lambda: build_head_detector(settings)),
         background=build_notices(settings, store, link, version()),
     )
     log.info("the page is at %s", web.address)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from api.load import load_settings
-from api.main import build_detector
+from api.main import build_detector, build_head_detector
 from api.privacy.heads import FOUND_CONF, cover, regions
 from benchmarks.report import Target, emit, parser, run, spread
 from models.sets import read_set
@@ -33,13 +33,13 @@ def main() -> None:
     """Measure and print."""
     made = parser(__doc__)
     made.add_argument("folders", nargs="*", type=Path)
-    made.add_argument("--model", help="model of the manifest (default: as in the settings)")
+    made.add_argument("--model", help="model of the manifest (default: the one for heads)")
     options = made.parse_args()
     settings = load_settings(overrides={"detector.model": options.model} if options.model else {})
     folders = options.folders or [settings.data / name for name in SETS if (settings.data / name).is_dir()]
     if not folders:
         raise ConfigError(f"no labelled pictures in {settings.data}; name folders, or set LIFTGUARD_DATA")
-    detector = build_detector(settings)
+    detector = build_detector(settings) if options.model else build_head_detector(settings)
     sets: dict[str, Any] = {}
     took_ms: list[float] = []
     for folder in folders:

@@ -55,6 +55,7 @@ class ModelEntry(BaseModel):
     operating_conf: dict[CanonicalName, Conf]
     calibration: dict[CanonicalName, Line] | None = None  # [slope, shift] per class, see models.calibration
     default: bool = False
+    heads: bool = False  # finds the heads that are covered where faces may not be seen
 
     @field_validator("calibration", mode="before")
     @classmethod
@@ -187,12 +188,22 @@ class Manifest(BaseModel):
         defaults = [m.name for m in self.models if m.default]
         if len(defaults) > 1:
             raise ValueError(f"only one model may be the default; got {', '.join(defaults)}")
+        heads = [m.name for m in self.models if m.heads]
+        if len(heads) > 1:
+            raise ValueError(f"only one model may be the one for heads; got {', '.join(heads)}")
         return self
 
     @property
     def weights_dir(self) -> Path:
         """The folder that relative `file` entries start from: ``weights`` beside the manifest."""
         return self.path.parent / "weights"
+
+    def for_heads(self, name: str | None = None) -> ModelEntry:
+        """The model that finds heads to cover; the one called ``name``, as `get`, if none is said to.
+
+        Raises: ModelError if there is none.
+        """
+        return next((m for m in self.models if m.heads), None) or self.get(name)
 
     def get(self, name: str | None = None) -> ModelEntry:
         """The model called ``name``; None: the default one, or the only one.

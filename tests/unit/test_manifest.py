@@ -104,6 +104,16 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
         load_manifest(write(tmp_path)).get("nano")
 
 
+def test_heads_are_found_by_the_model_that_says_so_or_by_the_one_that_runs(tmp_path: Path) -> None:
+    other = GOOD.replace('"coco"', '"b"')
+    manifest = load_manifest(write(tmp_path, GOOD + "default = true\n" + other + "heads = true\n"))
+    assert (manifest.get().name, manifest.for_heads().name) == ("coco", "b")
+    manifest = load_manifest(write(tmp_path, GOOD + "default = true\n" + other))
+    assert (manifest.for_heads().name, manifest.for_heads("b").name) == ("coco", "b")
+    with pytest.raises(ModelError, match="only one model may be the one for heads"):
+        load_manifest(write(tmp_path, GOOD + "heads = true\n" + other + "heads = true\n"))
+
+
 def test_no_default_among_two_asks_for_one(tmp_path: Path) -> None:
     manifest = load_manifest(write(tmp_path, GOOD + GOOD.replace('"coco"', '"b"')))
     with pytest.raises(ModelError, match=r"no default model.*coco, b"):
