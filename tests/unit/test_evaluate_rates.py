@@ -24,7 +24,7 @@ from models.evaluate import (
 )
 from models.looks import look
 from models.sets import Labelled, read_set
-from models.threshold import Scored, choose, operating_point, score
+from models.threshold import Scored, choose, for_manifest, operating_point, score
 from vision.errors import ConfigError, LiftguardError
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, PERSON, STROLLER, WHEELCHAIR, Detections, Image
 
@@ -180,6 +180,19 @@ def test_a_limit_may_be_broken_by_no_more_than_chance() -> None:
     many = choose(scored + [Scored("wheelchair", 0.37)] * 3, shown=True)
     assert many is not None
     assert many.conf == pytest.approx(0.38)
+
+
+def test_the_manifest_keeps_every_limit_where_that_costs_few_e_bikes() -> None:
+    wheelchairs = [Scored("wheelchair", 0.41)] + [Scored("wheelchair", 0.1)] * 77
+    sure = for_manifest([*wheelchairs, *[Scored("e_bike", 0.8)] * 19, Scored("e_bike", 0.38)])
+    assert sure is not None
+    assert sure.conf == pytest.approx(0.42)
+    assert sure.recall.hits == 19
+    faint = for_manifest([*wheelchairs, *[Scored("e_bike", 0.8)] * 18, *[Scored("e_bike", 0.38)] * 2])
+    assert faint is not None
+    assert faint.conf == pytest.approx(0.35)
+    assert faint.recall.hits == 20
+    assert for_manifest([Scored("stroller", 0.99)] * 90) is None
 
 
 def test_no_operating_point_is_said_so() -> None:
