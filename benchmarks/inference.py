@@ -100,7 +100,7 @@ def main() -> None:
             for precision, entry in entries.items()
         },
         "left_out": left_out,
-        "model_sha256": manifest.get(None).sha256,
+        "model_sha256": entries["INT8"].sha256,
     }
     recall = _recall(options.recall, entries)
 

@@ -65,7 +65,10 @@ class FixtureMemory:
     def __init__(self, path: Path, sink: Sink) -> None:
         self._path = path
         self._sink = sink
-        self._kept: tuple[int, float] = (0, 0.0)  # how many, and when
+        self._count = 0  # of what the file holds
+        self._since_s: float | None = (
+            None  # capture time from which the hour runs; None before the first look
+        )
 
     def load(self) -> tuple[Thing, ...]:
         """What is remembered; nothing, with a line in the log, if the file cannot be used."""
@@ -79,27 +82,25 @@ class FixtureMemory:
                 "%s: what belongs to the car is learnt anew, its file cannot be used: %s", self._path, exc
             )
             return ()
-        self._kept = (len(known), 0.0)
+        self._count = len(known)
         return known
 
     def see(self, fixtures: Sequence[Thing], t_s: float) -> None:
         """Remember these, if there are more or fewer of them or the last time is long ago."""
-        count, at_s = self._kept
-        if len(fixtures) == count and (not fixtures or t_s - at_s < EVERY_S):
-            return
-        if fixtures and len(fixtures) == count and at_s == 0.0:
-            self._kept = (count, t_s)  # just read from the file
-            return
-        self._keep(fixtures, t_s)
+        if self._since_s is None:
+            self._since_s = t_s
+        if len(fixtures) != self._count or (fixtures and t_s - self._since_s >= EVERY_S):
+            self._since_s = t_s
+            self._keep(fixtures)
 
     def stop(self, fixtures: Sequence[Thing]) -> None:
         """Remember these at the end."""
-        if fixtures or self._kept[0]:
-            self._keep(fixtures, 0.0)
+        if fixtures or self._count:
+            self._keep(fixtures)
 
-    def _keep(self, fixtures: Sequence[Thing], t_s: float) -> None:
+    def _keep(self, fixtures: Sequence[Thing]) -> None:
         things = tuple(fixtures)
-        self._kept = (len(things), t_s)
+        self._count = len(things)
         self._sink(Write("fixtures", lambda _: self._write(things), essential=False))
 
     def _write(self, things: tuple[Thing, ...]) -> None:
