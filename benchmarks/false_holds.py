@@ -46,6 +46,7 @@ from benchmarks.memory import TARGETS as MEMORY_TARGETS
 from benchmarks.memory import Readings, draw_memory, memory_figures
 from benchmarks.report import Target, emit, parser, run
 from benchmarks.still_car import stills
+from datasets.tiles import sheet, tile
 from hardware.hold import Phase
 from models.detector import OnnxDetector
 from models.evaluate import Rate
@@ -332,15 +333,11 @@ class Player:
         for path in sorted(self._folder.glob("*-*.jpg"))[: columns * 10]:
             image = cv2.imread(str(path))
             if image is not None:
-                tile = cv2.resize(image, (280, 210))
-                cv2.putText(tile, path.stem, (4, 204), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 255, 255), 1)
-                tiles.append(tile)
+                tiles.append(tile(image.astype(np.uint8), (284, 234), path.stem))
         if not tiles:
             return None
-        tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-        rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
         path = self._folder / "sheet.png"
-        cv2.imwrite(str(path), np.vstack(rows))
+        cv2.imwrite(str(path), sheet(tiles, columns))
         return path
 
 

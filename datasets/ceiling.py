@@ -7,7 +7,7 @@ of the picture, and is often partly behind a person or under a cover.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -24,6 +24,8 @@ LENGTH_OTHERS = (0.28, 0.85)
 """Longest side of a piece as a share of the picture's shorter side, as ceiling frames show them."""
 SHOWN_SHARE = 0.3
 """A piece of which less than this share of its box is inside the picture is laid again. Ours."""
+CROWDED = 320
+"""Scenes of `crowds`."""
 HIDDEN_SHARE = 0.6
 """From this share of hidden pixels on, an object loses its label: nobody could name it. Ours, by eye."""
 
@@ -180,8 +182,12 @@ def scene(
     rng: Rng,
     name: str,
     source: str,
+    *,
+    crowded: bool = False,
 ) -> Sample | None:
     """One picture with these vehicles, people now and then in front, and camera faults; None if none fits.
+
+    Args: crowded: one or two people in front of each vehicle, always.
 
     Rendered pieces are turned little (their view fixes what is up); real ones, from a few places only, more.
     """
@@ -192,7 +198,8 @@ def scene(
             cloth = cloths[int(rng.integers(len(cloths)))]
         is_render = vehicle.source.startswith("render/")
         box = made.lay(vehicle, 20.0 if is_render else 60.0, cloth=cloth)
-        if box is not None and people and rng.random() < 0.5:
+        in_front = int(rng.integers(1, 3)) if crowded else int(rng.random() < 0.5)
+        for _ in range(in_front if box is not None and people else 0):
             made.lay(people[int(rng.integers(len(people)))], 25.0, over=box)
     if not vehicles:
         for _ in range(int(rng.integers(1, 4)) if people else 0):
@@ -203,3 +210,18 @@ def scene(
     if rng.random() < 0.25:
         image, boxes = fisheye(image, boxes, float(rng.uniform(0.08, 0.4)))
     return Sample(recorded(camera_look(image, rng), rng), boxes, name, source)
+
+
+def crowds(
+    cabins: Sequence[Sample],
+    bikes: Sequence[Cutout],
+    people: Sequence[Cutout],
+    cloths: Sequence[Image],
+    rng: Rng,
+) -> Iterator[Sample]:
+    """`CROWDED` e-bikes with people in front of each: most that were missed under this camera stood so."""
+    for i in range(CROWDED if cabins and bikes and people else 0):
+        ground, bike = cabins[int(rng.integers(len(cabins)))], bikes[int(rng.integers(len(bikes)))]
+        made = scene(ground, [bike], people, cloths, rng, f"crowd_{i}", bike.source, crowded=True)
+        if made is not None:
+            yield made

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 
 from datasets.shapes import Cutout, read_rgba
+from datasets.tiles import LINE_PX, tile
+from datasets.tiles import sheet as tiled
 from vision.errors import ConfigError
 
 LIST: Final = "chosen.json"
@@ -30,18 +32,10 @@ def sheet(folder: Path, columns: int = 14, size: int = 130) -> Path:
         image, alpha = read_rgba(path)
         share = alpha[..., None].astype(np.float32) / 255
         shown = (image * share + np.array((200, 120, 200)) * (1 - share)).astype(np.uint8)
-        scale = min(size * 1.6 / shown.shape[0], size / shown.shape[1])
-        small = cv2.resize(shown, None, fx=scale, fy=scale)
-        tile = np.full((round(size * 1.6) + 16, size + 1, 3), 255, np.uint8)
-        tile[: small.shape[0], : small.shape[1]] = small
-        at = (2, tile.shape[0] - 3)
-        cv2.putText(tile, str(number), at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1)
-        tiles.append(tile)
+        tiles.append(tile(shown, (size, round(size * 1.6) + LINE_PX), str(number)))
     path = folder.parent / f"{folder.name}.png"
     if tiles:
-        tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
-        rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
-        cv2.imwrite(str(path), np.vstack(rows))
+        cv2.imwrite(str(path), tiled(tiles, columns))
     return path
 
 

@@ -176,9 +176,7 @@ def place(
         if box is None or box.area < 0.2 * pw * ph:
             continue
         paint = np.zeros_like(canvas)
-        paint[y + sy1 : y + sy2, x + sx1 : x + sx2] = _match_light(piece, alpha, canvas, rng)[
-            sy1:sy2, sx1:sx2
-        ]
+        paint[y + sy1 : y + sy2, x + sx1 : x + sx2] = match_light(piece, alpha, canvas, rng)[sy1:sy2, sx1:sx2]
         shadow = cv2.GaussianBlur(np.roll(shown, round(ph * 0.04), axis=0), (0, 0), max(2.0, pw * 0.05))
         canvas *= 1 - rng.uniform(0.1, 0.45) * shadow[:, :, None].astype(np.float32) / 255
         a = shown[:, :, None].astype(np.float32) / 255
@@ -212,7 +210,7 @@ def _seen(cutout: Cutout, rng: Rng, length_px: float, *, eye_level: bool) -> tup
     return warped, cv2.warpPerspective(cutout.alpha, matrix, out, flags=cv2.INTER_AREA).astype(np.uint8)
 
 
-def _match_light(
+def match_light(
     piece: Image, alpha: NDArray[np.uint8], scene: NDArray[np.float32], rng: Rng
 ) -> NDArray[np.float32]:
     """Bring the piece half way to the brightness of the scene, so that studio light does not give it away."""

@@ -6,9 +6,10 @@ calls something an e-bike (hard negative mining as in Felzenszwalb et al. 2010,
 https://doi.org/10.1109/TPAMI.2009.167, once per round of training). E-bikes that it misses are not mined: it
 was tried, and what came out were specks and blurs that nobody would name.
 
-``python -m datasets.hard SET --teacher TEACHER.json --whole WHOLE --model NAME`` writes ``hard_*`` pictures
-into SET/train and renews SET/manifest.json. Look at ``SET/hard.jpg`` before training on them: a label that is
-wrong is what a good detector stumbles over first.
+``python -m datasets.hard SET --teacher TEACHER.json --whole WHOLE --model NAME`` writes ``hard_1_*``
+pictures into SET/train and renews SET/manifest.json; ``--round 2``, of the next detector, keeps them and adds
+its own. Look at ``SET/hard_1.jpg`` before training on them: a label that is wrong is what a good detector
+stumbles over first.
 """
 
 from __future__ import annotations
@@ -28,16 +29,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from datasets.boxes import Sample
-from datasets.build import cabins_of, folder_digest, has_class, read_rendered, write_sample
 from datasets.ceiling import scene
-from datasets.choosing import chosen_pieces
 from datasets.composite import Rng, distant, view
-from datasets.pieces import chosen, from_frames
-from datasets.pieces import rendered as rendered_pieces
+from datasets.folder import folder_digest, write_sample
 from datasets.shapes import Cutout
-from datasets.sources import READERS, cutouts, load_teacher
-from datasets.split import is_val, split
-from datasets.whole import KINDS, SET
+from datasets.sources import load_teacher
+from datasets.split import is_val
+from datasets.stock import CEILING, Folders, Stock, cabins_of, has_class
+from datasets.tiles import sheet, tile
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
 from vision.errors import ConfigError, LiftguardError
@@ -56,7 +55,7 @@ RENDERED_SHARE: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class Supply:
     """What scenes are made of; all of it from the training side."""
 
     cabins: Sequence[Sample]  # real ceiling frames without a vehicle
@@ -67,19 +66,19 @@ class Stock:
     cloths: Sequence[Image]  # patterns for covers
 
 
-def candidates(stock: Stock, rng: Rng) -> Iterator[tuple[str, Sample]]:
+def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
     """Scenes and views without end, by kind. Raises: ConfigError if there is no cabin to stand in."""
-    if not stock.cabins:
+    if not supply.cabins:
         raise ConfigError(
             "no ceiling frame without a vehicle to make scenes in; is the data folder complete?"
         )
     makers: dict[str, Callable[[], Sample | None]] = {
-        "empty": lambda: _scene(stock, [], [], rng),
-        "people": lambda: _scene(stock, [], stock.people, rng),
-        "vehicle": lambda: _scene(stock, [_one(stock.vehicles, rng)], stock.people, rng),
-        "picture": lambda: _look(_one(stock.pictures, rng), rng),
+        "empty": lambda: _scene(supply, [], [], rng),
+        "people": lambda: _scene(supply, [], supply.people, rng),
+        "vehicle": lambda: _scene(supply, [_one(supply.vehicles, rng)], supply.people, rng),
+        "picture": lambda: _look(_one(supply.pictures, rng), rng),
     }
-    needs = {"people": stock.people, "vehicle": stock.vehicles, "picture": stock.pictures}
+    needs = {"people": supply.people, "vehicle": supply.vehicles, "picture": supply.pictures}
     kinds = [kind for kind in SHARES if kind not in needs or needs[kind]]
     weights = np.array([SHARES[kind] for kind in kinds])
     while True:
@@ -95,7 +94,7 @@ def is_hard(detector: Detector, image: Image) -> bool:
 
 
 def mine(
-    detector: Detector, stock: Stock, rng: Rng, count: int, tries: int, told: Callable[[int], None]
+    detector: Detector, supply: Supply, rng: Rng, count: int, tries: int, told: Callable[[int], None]
 ) -> tuple[list[Sample], dict[str, tuple[int, int]]]:
     """Up to ``count`` hard samples among ``tries``, named ``hard_KIND_N``.
 
@@ -104,7 +103,7 @@ def mine(
     kept: list[Sample] = []
     tried: Counter[str] = Counter()
     stayed: Counter[str] = Counter()
-    for kind, sample in candidates(stock, rng):
+    for kind, sample in candidates(supply, rng):
         tried[kind] += 1
         if is_hard(detector, sample.image):
             kept.append(replace(sample, name=f"hard_{kind}_{stayed[kind]}"))
@@ -115,40 +114,17 @@ def mine(
     return kept, {kind: (stayed[kind], number) for kind, number in sorted(tried.items())}
 
 
-def contact_sheet(samples: Sequence[Sample], columns: int = 12, size: int = 160) -> Image:
-    """All samples small, so that somebody can look at them."""
-    rows = -(-max(len(samples), 1) // columns)
-    out = np.full((rows * size, columns * size, 3), 40, np.uint8)
-    for number, sample in enumerate(samples):
-        h, w = sample.image.shape[:2]
-        scale = (size - 4) / max(h, w)
-        wanted = (max(1, int(w * scale)), max(1, int(h * scale)))
-        small = cv2.resize(sample.image, wanted, interpolation=cv2.INTER_AREA)
-        y, x = number // columns * size, number % columns * size
-        out[y : y + small.shape[0], x : x + small.shape[1]] = small
-    return out
-
-
-def gather(
-    data: Path, teacher: Path, whole: Path | None, pieces: Path | None, rendered: Path | None
-) -> Stock:
-    """The training side of everything. Raises: ConfigError, OSError if a folder lacks what it should hold."""
-    known = load_teacher(teacher)
-    train: dict[str, list[Sample]] = {}
-    for name, read in READERS.items():
-        train[name], _, _ = split(read(data, known), drop_twins=name != "cctv")
-    frames = train.pop("cctv")
-    real = from_frames(frames, chosen())
-    upright = [] if whole is None else list(chosen_pieces(whole, KINDS, SET))
-    above = [] if pieces is None else list(rendered_pieces(pieces))
-    parts = [c for c in (*real, *upright, *above, *cutouts(data)) if not is_val(c.source)]
-    return Stock(
-        cabins=cabins_of(frames),
-        drawn=[] if rendered is None else cabins_of(list(read_rendered(rendered))),
+def supply_of(stock: Stock) -> Supply:
+    """The training side of everything. Raises: FileNotFoundError if the data folder lacks a set."""
+    parts = [c for c in (*stock.real, *stock.whole, *stock.above, *stock.sideways) if not is_val(c.source)]
+    pictures = [s for name, own in stock.sets.items() if name != CEILING for s in own.train]
+    return Supply(
+        cabins=stock.cabins,
+        drawn=cabins_of(stock.drawn),
         people=[c for c in parts if c.class_id == PERSON],
         vehicles=[c for c in parts if c.class_id not in (PERSON, E_BIKE)],
-        pictures=[s for of in train.values() for s in of if not has_class(s, E_BIKE)],
-        cloths=[s.image for s in train["negative"]],
+        pictures=[s for s in pictures if not has_class(s, E_BIKE)],
+        cloths=[s.image for s in stock.sets["negative"].train],
     )
 
 
@@ -166,26 +142,32 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1200, help="stop at so many (default: 1200)")
     parser.add_argument("--tries", type=int, default=12000, help="or after so many tries (default: 12000)")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--round", type=int, default=1, help="what an earlier detector got wrong stays beside it (default: 1)"
+    )
     args = parser.parse_args()
     try:
         described = json.loads((args.set / "manifest.json").read_text())
         manifest = load_manifest(args.manifest)
         detector = OnnxDetector(manifest.get(args.model), manifest.weights_dir)
-        stock = gather(args.data, args.teacher, args.whole, args.pieces, args.rendered)
+        folders = Folders(rendered=args.rendered, pieces=args.pieces, whole=args.whole)
+        supply = supply_of(Stock(args.data, load_teacher(args.teacher), folders))
         with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task("hard examples", total=args.count)
             rng = np.random.default_rng(args.seed)
             kept, counts = mine(
-                detector, stock, rng, args.count, args.tries, lambda n: bar.update(task, completed=n)
+                detector, supply, rng, args.count, args.tries, lambda n: bar.update(task, completed=n)
             )
+            own = f"hard_{args.round}"
+            kept = [replace(one, name=one.name.replace("hard", own, 1)) for one in kept]
     except (LiftguardError, OSError) as exc:
         raise SystemExit(f"error: {exc}") from exc
-    for old in (args.set / "train").glob("*/hard_*"):
+    for old in (args.set / "train").glob(f"*/{own}_*"):
         old.unlink()
     for sample in kept:
         write_sample(args.set / "train", sample)
-    cv2.imwrite(str(args.set / "hard.jpg"), contact_sheet(kept))
-    described["sets"]["hard"] = {
+    cv2.imwrite(str(args.set / f"{own}.jpg"), sheet((tile(s.image, (160, 160)) for s in kept), 12))
+    described["sets"][own] = {
         "rights": "made of the sets above; train only",
         "train": len(kept),
         "model_sha256": detector.sha256,
@@ -194,17 +176,17 @@ def main() -> None:
     }
     described["train_sha256"] = folder_digest(args.set / "train")
     (args.set / "manifest.json").write_text(json.dumps(described, indent=2) + "\n")
-    print(json.dumps(described["sets"]["hard"]))
+    print(json.dumps(described["sets"][own]))
 
 
 def _one(of: Sequence[T], rng: Rng) -> T:
     return of[int(rng.integers(len(of)))]
 
 
-def _scene(stock: Stock, vehicles: list[Cutout], people: Sequence[Cutout], rng: Rng) -> Sample | None:
-    grounds = stock.drawn if stock.drawn and rng.random() < RENDERED_SHARE else stock.cabins
+def _scene(supply: Supply, vehicles: list[Cutout], people: Sequence[Cutout], rng: Rng) -> Sample | None:
+    grounds = supply.drawn if supply.drawn and rng.random() < RENDERED_SHARE else supply.cabins
     ground = _one(grounds, rng)
-    return scene(ground, vehicles, people, stock.cloths, rng, "", ground.source)
+    return scene(ground, vehicles, people, supply.cloths, rng, "", ground.source)
 
 
 def _look(sample: Sample, rng: Rng) -> Sample:

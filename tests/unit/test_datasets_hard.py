@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets.boxes import Box, Sample
-from datasets.hard import CALLED_FROM, SHARES, Stock, candidates, contact_sheet, is_hard, mine
+from datasets.hard import CALLED_FROM, SHARES, Supply, candidates, is_hard, mine
 from datasets.shapes import Cutout
 from vision.errors import ConfigError
 from vision.types import E_BIKE, PERSON, STROLLER, Detections, Image
@@ -47,7 +47,7 @@ def piece(class_id: int) -> Cutout:
     )
 
 
-def stock(**other: object) -> Stock:
+def supply(**other: object) -> Supply:
     """One of everything."""
     has: dict[str, object] = {
         "cabins": [picture()],
@@ -57,7 +57,7 @@ def stock(**other: object) -> Stock:
         "pictures": [picture(name="room")],
         "cloths": [],
     }
-    return Stock(**(has | other))  # type: ignore[arg-type]
+    return Supply(**(has | other))  # type: ignore[arg-type]
 
 
 def test_an_e_bike_called_where_there_is_none_is_hard() -> None:
@@ -67,26 +67,26 @@ def test_an_e_bike_called_where_there_is_none_is_hard() -> None:
 
 
 def test_every_kind_is_made_and_one_seed_makes_the_same() -> None:
-    first = list(islice(candidates(stock(), np.random.default_rng(3)), 40))
+    first = list(islice(candidates(supply(), np.random.default_rng(3)), 40))
     assert {kind for kind, _ in first} == set(SHARES)
-    again = islice(candidates(stock(), np.random.default_rng(3)), 40)
+    again = islice(candidates(supply(), np.random.default_rng(3)), 40)
     assert all(np.array_equal(a.image, b.image) for (_, a), (_, b) in zip(first, again, strict=True))
     assert not any(b.class_id == E_BIKE for _, sample in first for b in sample.boxes)
     assert not any(sample.boxes for kind, sample in first if kind == "empty")
 
 
 def test_what_is_not_there_is_not_made() -> None:
-    bare = stock(vehicles=[], pictures=[])
+    bare = supply(vehicles=[], pictures=[])
     made = {kind for kind, _ in islice(candidates(bare, np.random.default_rng(3)), 20)}
     assert made == {"empty", "people"}
     with pytest.raises(ConfigError, match="no ceiling frame"):
-        next(candidates(stock(cabins=[]), np.random.default_rng(3)))
+        next(candidates(supply(cabins=[]), np.random.default_rng(3)))
 
 
 def test_mining_keeps_what_is_called_wrong_and_counts_it() -> None:
     told: list[int] = []
     wrong = Says((E_BIKE, 0.5, (0, 0, 50, 50)))
-    kept, counts = mine(wrong, stock(), np.random.default_rng(3), 9, 400, told.append)
+    kept, counts = mine(wrong, supply(), np.random.default_rng(3), 9, 400, told.append)
     assert told == list(range(1, 10))
     assert sum(k for k, _ in counts.values()) == sum(n for _, n in counts.values()) == 9
     assert len({s.name for s in kept}) == 9
@@ -94,16 +94,6 @@ def test_mining_keeps_what_is_called_wrong_and_counts_it() -> None:
 
 
 def test_mining_ends_with_its_tries() -> None:
-    kept, counts = mine(Says(), stock(), np.random.default_rng(3), 5, 30, lambda _: None)
+    kept, counts = mine(Says(), supply(), np.random.default_rng(3), 5, 30, lambda _: None)
     assert not kept
     assert sum(n for _, n in counts.values()) == 30
-
-
-def test_the_sheet_shows_every_sample() -> None:
-    shown = contact_sheet([picture(), picture(), picture()], columns=2, size=80)
-    assert shown.shape == (160, 160, 3)
-    grey = (shown == 140).all(axis=2)
-    assert [bool(grey[y : y + 80, x : x + 80].any()) for y in (0, 80) for x in (0, 80)] == [True] * 3 + [
-        False
-    ]
-    assert contact_sheet([]).shape[0] > 0

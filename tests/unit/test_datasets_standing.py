@@ -117,7 +117,7 @@ def test_a_sheet_shows_every_picture(tmp_path: Path) -> None:
         written(tmp_path, "person", f"p{number}-0-0", 40)
     shown = cv2.imread(str(sheet(tmp_path / "person", columns=2, size=60)))
     assert shown is not None
-    tile_h, tile_w = round(60 * 1.6) + 16, 61
+    tile_h, tile_w = round(60 * 1.6) + 16, 60
     assert shown.shape == (2 * tile_h, 2 * tile_w, 3)
-    dark = [(shown[y : y + 20, x : x + 20] < 60).any() for y in (0, tile_h) for x in (0, tile_w)]
-    assert dark == [True, True, True, False]
+    light = [(shown[y : y + 20, x : x + 20] > 60).any() for y in (0, tile_h) for x in (0, tile_w)]
+    assert light == [True, True, True, False]
