@@ -29,7 +29,6 @@ from benchmarks.peers import Peer
 from benchmarks.report import Target, emit, parser, run, spread
 from models.manifest import Manifest, ModelEntry, load_manifest
 from vision.errors import LiftguardError
-from vision.geometry import trimmed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -175,7 +174,7 @@ def _race(
 
 def _input_hw(entry: ModelEntry, size: int) -> tuple[int, int]:
     """What the network is given of the camera's picture at that size."""
-    width, height = trimmed(CAMERA_WH, (size, size), entry.stride)
+    width, height = entry.model_copy(update={"size_wh": (size, size)}).input_wh(CAMERA_WH)
     return height, width
 
 

@@ -42,7 +42,6 @@ from models.steady import FALSE_RANGE, Scores, steady_spans
 from models.threshold import Scored, score
 from models.timing import race
 from vision.errors import LiftguardError
-from vision.geometry import trimmed
 
 SIZES: Final = (256, 320, 352, 384, 416, 512, 640)
 FRAME_WH: Final = (1280, 720)
@@ -218,8 +217,7 @@ def openvino_times(
         ) from exc
     core, out = openvino.Core(), {}
     for entry in entries:
-        size_wh = trimmed((frame.shape[1], frame.shape[0]), entry.size_wh, entry.stride)
-        blob = blob_of(frame, size_wh)
+        blob = blob_of(frame, entry.input_wh((frame.shape[1], frame.shape[0])))
         model = core.read_model(str(entry.weights_path(manifest.weights_dir)))
         model.reshape(list(blob.shape))
         options = {

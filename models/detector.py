@@ -18,7 +18,7 @@ from models.decode import BOX_ROWS, calibrated, decode, uncalibrated_floor
 from models.manifest import ModelEntry
 from models.session import ORT_ERRORS, check_model, check_providers, open_session, wrong_head
 from vision.errors import ModelError
-from vision.geometry import Letterbox, trimmed
+from vision.geometry import Letterbox
 from vision.types import Detections, Image
 
 _log = logging.getLogger(__name__)
@@ -135,10 +135,7 @@ class OnnxDetector:
         if found is None:
             if len(self._makers) >= _MAX_SIZES:
                 self._makers.clear()
-            entry = self._entry
-            found = BlobMaker(
-                source_wh, trimmed(source_wh, entry.size_wh, entry.stride) if entry.trim else entry.size_wh
-            )
+            found = BlobMaker(source_wh, self._entry.input_wh(source_wh))
             self._makers[source_wh] = found
         return found
 

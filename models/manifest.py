@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vision.errors import ModelError
+from vision.geometry import trimmed
 from vision.types import CLASS_NAMES
 
 CanonicalName = Literal["e_bike", "bicycle", "stroller", "wheelchair", "person", "kick_scooter"]
@@ -46,6 +47,7 @@ class ModelEntry(BaseModel):
     size_wh: tuple[int, int] = Field(strict=False)  # strict would refuse TOML's arrays
     stride: Literal[32, 64] = 32
     trim: bool = False  # leave out padding wider than a stride; the file's height and width must be free
+    trim_slack: float = Field(default=0.0, ge=0, le=0.2)  # picture may shrink by this share to save a stride
     class_names: tuple[str, ...] = Field(strict=False, min_length=1, max_length=1000)
     class_map: dict[str, CanonicalName] | None = None  # None: class_names are canonical
     licence: str = Field(min_length=1, max_length=200)
@@ -76,6 +78,8 @@ class ModelEntry(BaseModel):
     def _fits_together(self) -> ModelEntry:
         if any(side % self.stride for side in self.size_wh):
             raise ValueError(f"size_wh {list(self.size_wh)} must be multiples of stride {self.stride}")
+        if self.trim_slack and not self.trim:
+            raise ValueError(f"trim_slack {self.trim_slack} means nothing without trim = true; add it")
         if len(set(self.class_names)) != len(self.class_names):
             raise ValueError("class_names holds a name twice; give the model's own list, in output order")
         if self.class_map is None:
@@ -135,6 +139,12 @@ class ModelEntry(BaseModel):
         w, h = size_wh
         cells = sum((w // s) * (h // s) for s in HEAD_STRIDES if s <= self.stride)
         return 1, 4 + len(self.class_names), cells
+
+    def input_wh(self, source_wh: tuple[int, int]) -> tuple[int, int]:
+        """Width and height, pixels, of the input that a picture of ``source_wh`` gets, padding included."""
+        if not self.trim:
+            return self.size_wh
+        return trimmed(source_wh, self.size_wh, self.stride, self.trim_slack)
 
     def weights_path(self, weights_dir: Path) -> Path:
         """Where the file lies. Raises: ModelError if a relative path leaves ``weights_dir``."""

@@ -121,13 +121,18 @@ def fit(source_wh: tuple[int, int], size_wh: tuple[int, int]) -> Letterbox:
     return Letterbox(source_wh, size_wh, (inner_w, inner_h), left, top)
 
 
-def trimmed(source_wh: tuple[int, int], size_wh: tuple[int, int], stride: int) -> tuple[int, int]:
+def trimmed(
+    source_wh: tuple[int, int], size_wh: tuple[int, int], stride: int, slack: float = 0.0
+) -> tuple[int, int]:
     """The smallest size of whole strides (pixels) in which a picture is as large as in ``size_wh``.
 
     What is left out of ``size_wh`` is grey padding only, which costs a detector as much time as a picture: of
-    a 16:9 camera in a square input 38 %. Ultralytics predicts so too (`rect`). Raises: ValueError as `fit`.
+    a 16:9 camera in a square input 38 %. Ultralytics predicts so too (`rect`).
+    Args: slack: the picture may become smaller by this share where that saves a stride: in 352 px a 16:9
+        camera is 352 x 198 px, and 224 high with its padding; at 341 x 192 px it costs a seventh less.
+    Raises: ValueError as `fit`.
     """
-    scale = _scale(source_wh, size_wh)
+    scale = _scale(source_wh, size_wh) * (1 - slack)
     # Of sides that are not rounded yet: were 96.4 px to fit into 96, a tall picture would get 3 px shorter.
     w, h = (math.ceil((side * scale - _TINY_PX) / stride) * stride for side in source_wh)
     return min(max(w, stride), size_wh[0]), min(max(h, stride), size_wh[1])

@@ -65,3 +65,25 @@ def test_trimming_takes_grey_only(w: int, h: int, columns: int, rows: int) -> No
     assert all(side % 32 == 0 and side <= full for side, full in zip(small, size_wh, strict=True))
     assert all(abs(a - b) <= 1 for a, b in zip(after.inner_wh, before.inner_wh, strict=True))
     assert all(side - inner < 33 for side, inner in zip(small, after.inner_wh, strict=True))
+
+
+@given(side, side, st.integers(1, 20), st.integers(1, 20), st.floats(0, 0.2))
+@example(1920, 1080, 11, 11, 0.04)
+def test_slack_saves_strides_and_costs_no_more_than_it_may(
+    w: int, h: int, columns: int, rows: int, slack: float
+) -> None:
+    """Never a larger input than without slack, and a picture smaller by no more than the slack."""
+    size_wh = (32 * columns, 32 * rows)
+    small, plain = trimmed((w, h), size_wh, 32, slack), trimmed((w, h), size_wh, 32)
+    before, after = fit((w, h), size_wh), fit((w, h), small)
+    assert all(side % 32 == 0 and side <= full for side, full in zip(small, plain, strict=True))
+    assert all(
+        a >= b * (1 - slack) - 1.001 and a <= b + 1
+        for a, b in zip(after.inner_wh, before.inner_wh, strict=True)
+    )
+
+
+def test_a_wide_camera_saves_a_stride_by_getting_three_percent_smaller() -> None:
+    assert trimmed((1920, 1080), (352, 352), 32) == (352, 224)
+    assert trimmed((1920, 1080), (352, 352), 32, 0.04) == (352, 192)
+    assert fit((1920, 1080), (352, 192)).inner_wh == (341, 192)
