@@ -92,7 +92,7 @@ def lay(ground: Sample, bike: Cutout, person: Cutout, rng: Rng, name: str) -> Sa
     scale = h * rng.uniform(*SHARE_HIGH) / before
     size = (max(8, round((part[1].stop - part[1].start) * scale)), max(8, round(before * scale)))
     image, of_bike, of_body = (_scaled(one[part], size) for one in (image, of_bike, of_body))
-    x = round(rng.uniform(-0.25 * size[0], w - 0.75 * size[0]))
+    x = round(rng.uniform(*sorted((-0.25 * size[0], w - 0.75 * size[0]))))
     y = round(h * rng.uniform(0.8, 1.08) - size[1])
     move = np.array([[1, 0, x], [0, 1, y]], np.float32)
     bike_shown, body_shown = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datasets import ceiling
+from datasets import mounted as module
 from datasets.boxes import Box, Sample
 from datasets.ceiling import crowds
 from datasets.mounted import LEAST_SEEN, SEAT, lay, mounted, riders
@@ -47,9 +49,9 @@ def test_no_pixel_belongs_to_both(sat: bool) -> None:
 
 
 def test_boxes_hold_what_is_seen() -> None:
-    made = [lay(ROOM, BIKE, PERSON_CUT, np.random.default_rng(seed), "x") for seed in range(60)]
+    made = [lay(ROOM, BIKE, PERSON_CUT, np.random.default_rng(seed), "x") for seed in range(30)]
     laid = [one for one in made if one is not None]
-    assert len(laid) > 40
+    assert len(laid) > 20
     for one in laid:
         assert sorted(b.class_id for b in one.boxes) == [E_BIKE, PERSON]
         h, w = one.image.shape[:2]
@@ -72,27 +74,31 @@ def test_who_stands_behind_the_rider_loses_the_label_and_others_keep_theirs() ->
 
 
 def test_an_e_bike_that_nobody_could_see_is_not_shown() -> None:
-    wide = piece(PERSON, (600, 160), RED)  # hides all of it wherever it stands in front
-    for seed in range(40):
-        made = lay(ROOM, BIKE, wide, np.random.default_rng(seed), "x")
-        if made is not None:
-            bike = next(b for b in made.boxes if b.class_id == E_BIKE)
-            assert (bike.x2 - bike.x1) * (bike.y2 - bike.y1) > LEAST_SEEN * 100
+    """Somebody ten times as wide hides all of it but in scenes where it stands in front."""
+    wide = piece(PERSON, (600, 160), RED)
+    made = [lay(ROOM, BIKE, wide, np.random.default_rng(seed), "x") for seed in range(60)]
+    shown = [one for one in made if one is not None]
+    assert 5 < len(shown) < 55
+    for one in shown:
+        bike = next(b for b in one.boxes if b.class_id == E_BIKE)
+        assert (bike.x2 - bike.x1) / (bike.y2 - bike.y1) > LEAST_SEEN * 0.6  # 0.6 when whole
 
 
-def test_scenes_go_through_all_grounds_and_one_seed_makes_the_same() -> None:
+def test_scenes_go_through_all_grounds_and_one_seed_makes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SCENES", 20)
     other = Sample(ROOM.image[:, :300].copy(), (), "hall", "drawn/hall")
     made = list(riders(([ROOM], [], [other]), [BIKE], [PERSON_CUT], np.random.default_rng(5)))
     assert {one.source for one in made} == {"drawn/room", "drawn/hall"}
-    assert len({one.name for one in made}) == len(made) > 200
+    assert len({one.name for one in made}) == len(made) >= 10
     again = next(riders(([ROOM], [], [other]), [BIKE], [PERSON_CUT], np.random.default_rng(5)))
     assert np.array_equal(again.image, made[0].image)
     assert not list(riders(([ROOM],), [BIKE], [], np.random.default_rng(5)))
 
 
-def test_a_crowd_stands_in_front_of_every_e_bike() -> None:
+def test_a_crowd_stands_in_front_of_every_e_bike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ceiling, "CROWDED", 24)
     made = list(crowds([ROOM], [BIKE], [PERSON_CUT], [], np.random.default_rng(4)))
-    assert len(made) > 100
+    assert len(made) > 12
     assert all(any(b.class_id == E_BIKE for b in one.boxes) for one in made)
     with_people = sum(any(b.class_id == PERSON for b in one.boxes) for one in made)
     assert with_people > 0.9 * len(made)

@@ -114,7 +114,7 @@ def test_no_list_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_sheet_shows_every_picture(tmp_path: Path) -> None:
     for number in range(3):
-        written(tmp_path, "person", f"p{number}-0-0", 40)
+        written(tmp_path, "person", f"p{number}-0-0", 140)
     shown = cv2.imread(str(sheet(tmp_path / "person", columns=2, size=60)))
     assert shown is not None
     tile_h, tile_w = round(60 * 1.6) + 16, 60
