@@ -82,12 +82,17 @@ def render(measured: Json, name: str, notes: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _trimmed(model: Json) -> str:
+    slack = model.get("trim_slack", 0.0)  # files measured before there was any have none
+    return (", trimmed" + (f" (slack {slack:.0%})" if slack else "")) if model["trim"] else ""
+
+
 def _what_it_is(models: Sequence[Json], main: Json) -> str:
     rows = [
         [
             f"**{m['name']}** (default)" if m["default"] else str(m["name"]),
             f"`{m['file']}`",
-            f"{m['size_wh'][0]} x {m['size_wh'][1]}" + (", trimmed" if m["trim"] else ""),
+            f"{m['size_wh'][0]} x {m['size_wh'][1]}" + _trimmed(m),
             f"{m['bytes'] / 1e6:.1f} MB",
             f"{m['operating_conf']['e_bike']:.2f}",
             f"`{m['sha256'][:12]}`",

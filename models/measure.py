@@ -118,6 +118,7 @@ def measure_model(
         "bytes": entry.weights_path(manifest.weights_dir).stat().st_size,
         "size_wh": list(entry.size_wh),
         "trim": entry.trim,
+        "trim_slack": entry.trim_slack,
         "default": entry.default,
         "operating_conf": {n: confs[i] for i, n in enumerate(CLASS_NAMES)},
         "validation": plain(
