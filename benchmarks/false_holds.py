@@ -194,7 +194,8 @@ class Player:
         self._parts = (part, parts)
         self._only_recorded: bool = options.recorded
         self._until_s = time.monotonic() + options.minutes * 60
-        made = folder / f"{detector.sha256[:8]}-{detector.size_wh[0]}-{options.seed}"
+        which = f"{detector.sha256[:8]}-{detector.size_wh[0]}-{detector.looks_digest}"
+        made = folder / f"{which}-{options.seed}"
         self.rules = rules_of(settings, detector)
         self._folder = made / self.rules
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -78,6 +78,11 @@ class OnnxDetector:
         return self._entry.sha256
 
     @property
+    def looks_digest(self) -> str:
+        """See `models.manifest.ModelEntry.looks_digest`: what was seen under another is not what this sees."""
+        return self._entry.looks_digest
+
+    @property
     def size_wh(self) -> tuple[int, int]:
         """Input size, pixels."""
         return self._entry.size_wh

@@ -140,6 +140,12 @@ class ModelEntry(BaseModel):
         cells = sum((w // s) * (h // s) for s in HEAD_STRIDES if s <= self.stride)
         return 1, 4 + len(self.class_names), cells
 
+    @property
+    def looks_digest(self) -> str:
+        """8 hex digits over all that decides what it sees in a picture: file, input, classes, calibration."""
+        other = {"name", "licence", "origin", "operating_conf", "default", "heads", "file"}
+        return hashlib.sha256(self.model_dump_json(exclude=other).encode()).hexdigest()[:8]
+
     def input_wh(self, source_wh: tuple[int, int]) -> tuple[int, int]:
         """Width and height, pixels, of the input that a picture of ``source_wh`` gets, padding included."""
         if not self.trim:
