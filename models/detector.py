@@ -79,7 +79,7 @@ class OnnxDetector:
 
     @property
     def looks_digest(self) -> str:
-        """See `models.manifest.ModelEntry.looks_digest`: what was seen under another is not what this sees."""
+        """See `models.manifest.ModelEntry.looks_digest`."""
         return self._entry.looks_digest
 
     @property
