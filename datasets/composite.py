@@ -177,10 +177,7 @@ def place(
             continue
         paint = np.zeros_like(canvas)
         paint[y + sy1 : y + sy2, x + sx1 : x + sx2] = match_light(piece, alpha, canvas, rng)[sy1:sy2, sx1:sx2]
-        shadow = cv2.GaussianBlur(np.roll(shown, round(ph * 0.04), axis=0), (0, 0), max(2.0, pw * 0.05))
-        canvas *= 1 - rng.uniform(0.1, 0.45) * shadow[:, :, None].astype(np.float32) / 255
-        a = shown[:, :, None].astype(np.float32) / 255
-        canvas = (canvas * (1 - a) + paint * a).astype(np.float32)
+        canvas = laid_over(canvas, paint, shown, (round(ph * 0.04), max(2.0, pw * 0.05)), rng)
         kept = [b for b in kept if overlap_share(b, box) < 0.75]
         kept.append(box)
     return Sample(
@@ -208,6 +205,24 @@ def _seen(cutout: Cutout, rng: Rng, length_px: float, *, eye_level: bool) -> tup
     image = cutout.image if rng.random() < 0.5 else recolour(cutout.image, rng)
     warped = cv2.warpPerspective(image, matrix, out, flags=cv2.INTER_AREA).astype(np.uint8)
     return warped, cv2.warpPerspective(cutout.alpha, matrix, out, flags=cv2.INTER_AREA).astype(np.uint8)
+
+
+def laid_over(
+    scene: NDArray[np.float32],
+    paint: NDArray[np.float32],
+    shown: NDArray[np.uint8],
+    shadow_px: tuple[int, float],
+    rng: Rng,
+) -> NDArray[np.float32]:
+    """``paint`` on the scene where ``shown`` (alpha) says, with a soft shadow.
+
+    Args: shadow_px: how far below the shadow lies, and how soft it is (sigma).
+    """
+    down, soft = shadow_px
+    shadow = cv2.GaussianBlur(np.roll(shown, down, axis=0), (0, 0), soft)[:, :, None].astype(np.float32)
+    dark = scene * (1 - rng.uniform(0.1, 0.45) * shadow / 255)
+    a = shown[:, :, None].astype(np.float32) / 255
+    return (dark * (1 - a) + paint * a).astype(np.float32)
 
 
 def match_light(

@@ -94,9 +94,15 @@ def is_hard(detector: Detector, image: Image) -> bool:
 
 
 def mine(
-    detector: Detector, supply: Supply, rng: Rng, count: int, tries: int, told: Callable[[int], None]
+    detector: Detector,
+    supply: Supply,
+    rng: Rng,
+    count: int,
+    tries: int,
+    told: Callable[[int], None],
+    prefix: str = "hard",
 ) -> tuple[list[Sample], dict[str, tuple[int, int]]]:
-    """Up to ``count`` hard samples among ``tries``, named ``hard_KIND_N``.
+    """Up to ``count`` hard samples among ``tries``, named ``PREFIX_KIND_N``.
 
     Args: told: called with the number kept after each try. Returns: samples, and (kept, tried) by kind.
     """
@@ -106,7 +112,7 @@ def mine(
     for kind, sample in candidates(supply, rng):
         tried[kind] += 1
         if is_hard(detector, sample.image):
-            kept.append(replace(sample, name=f"hard_{kind}_{stayed[kind]}"))
+            kept.append(replace(sample, name=f"{prefix}_{kind}_{stayed[kind]}"))
             stayed[kind] += 1
         told(len(kept))
         if len(kept) >= count or tried.total() >= tries:
@@ -146,6 +152,7 @@ def main() -> None:
         "--round", type=int, default=1, help="what an earlier detector got wrong stays beside it (default: 1)"
     )
     args = parser.parse_args()
+    own = f"hard_{args.round}"
     try:
         described = json.loads((args.set / "manifest.json").read_text())
         manifest = load_manifest(args.manifest)
@@ -156,10 +163,8 @@ def main() -> None:
             task = bar.add_task("hard examples", total=args.count)
             rng = np.random.default_rng(args.seed)
             kept, counts = mine(
-                detector, supply, rng, args.count, args.tries, lambda n: bar.update(task, completed=n)
+                detector, supply, rng, args.count, args.tries, lambda n: bar.update(task, completed=n), own
             )
-            own = f"hard_{args.round}"
-            kept = [replace(one, name=one.name.replace("hard", own, 1)) for one in kept]
     except (LiftguardError, OSError) as exc:
         raise SystemExit(f"error: {exc}") from exc
     for old in (args.set / "train").glob(f"*/{own}_*"):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import Sample, overlap_share
-from datasets.composite import Rng, camera_look, fit, match_light
+from datasets.composite import Rng, camera_look, fit, laid_over, match_light
 from datasets.faults import recorded
 from datasets.shapes import Cutout, mask_box
 from datasets.split import is_val
@@ -118,14 +118,10 @@ def _painted(ground: Image, image: Image, alpha: Mask, move: NDArray[np.float32]
     """The picture with a soft shadow and the others in its light."""
     h, w = ground.shape[:2]
     scene = ground.astype(np.float32)
-    lit = cv2.warpAffine(match_light(image, alpha, scene, rng), move, (w, h))
-    shown = cv2.warpAffine(alpha, move, (w, h))
-    shadow = cv2.GaussianBlur(
-        np.roll(shown, round(alpha.shape[0] * 0.03), axis=0), (0, 0), max(2.0, w * 0.02)
-    )
-    scene *= 1 - rng.uniform(0.1, 0.45) * shadow[..., None].astype(np.float32) / 255
-    a = shown[..., None].astype(np.float32) / 255
-    return np.clip(scene * (1 - a) + lit * a, 0, 255).astype(np.uint8)
+    lit = cv2.warpAffine(match_light(image, alpha, scene, rng), move, (w, h)).astype(np.float32)
+    shown = cv2.warpAffine(alpha, move, (w, h)).astype(np.uint8)
+    shadow_px = (round(alpha.shape[0] * 0.03), max(2.0, w * 0.02))
+    return np.clip(laid_over(scene, lit, shown, shadow_px, rng), 0, 255).astype(np.uint8)
 
 
 def riders(

@@ -66,9 +66,7 @@ class FixtureMemory:
         self._path = path
         self._sink = sink
         self._count = 0  # of what the file holds
-        self._since_s: float | None = (
-            None  # capture time from which the hour runs; None before the first look
-        )
+        self._since_s: float | None = None  # capture time from which the hour runs, once there was a look
 
     def load(self) -> tuple[Thing, ...]:
         """What is remembered; nothing, with a line in the log, if the file cannot be used."""

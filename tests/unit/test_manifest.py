@@ -176,3 +176,29 @@ def test_the_example_in_the_shipped_manifest_can_be_filled_in(tmp_path: Path) ->
     path.write_text(example.replace("…64 hex digits…", SHA), encoding="utf-8")
 
     assert load_manifest(path).get().class_names == CLASS_NAMES
+
+
+def test_slack_wants_trim_and_makes_the_input_of_a_wide_camera_smaller(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"trim_slack 0\.05 means nothing without trim"):
+        load_manifest(write(tmp_path, GOOD + "trim_slack = 0.05\n"))
+    entry = load_manifest(write(tmp_path, GOOD + "trim = true\n")).get().model_copy
+    wide = {slack: entry(update={"size_wh": (352, 352), "trim_slack": slack}) for slack in (0.0, 0.05)}
+    assert {slack: one.input_wh((1920, 1080)) for slack, one in wide.items()} == {
+        0.0: (352, 224),
+        0.05: (352, 192),
+    }
+
+
+def test_the_digest_of_what_is_seen_changes_with_what_changes_it(tmp_path: Path) -> None:
+    entry = load_manifest(write(tmp_path)).get()
+    same = {"name": "other", "file": "elsewhere.onnx", "default": True, "operating_conf": {"e_bike": 0.9}}
+    assert entry.model_copy(update=same).looks_digest == entry.looks_digest
+    other = (
+        {"sha256": "0" * 64},
+        {"size_wh": (352, 352)},
+        {"trim": True},
+        {"trim": True, "trim_slack": 0.05},
+        {"calibration": {"e_bike": (1.5, 0.2)}},
+    )
+    digests = {entry.model_copy(update=change).looks_digest for change in other}
+    assert len(digests | {entry.looks_digest}) == len(other) + 1
