@@ -39,6 +39,7 @@ def list_models(config: ConfigOption = None, as_json: JsonOption = False) -> Non
             "default": m.default or len(manifest.models) == 1,
             "size_wh": list(m.size_wh),
             "trim": m.trim,
+            "trim_slack": m.trim_slack,
             "calibrated": m.calibration is not None,
             "classes": [name for name in m.canonical_names if name],
             "operating_conf": {
@@ -59,6 +60,7 @@ def list_models(config: ConfigOption = None, as_json: JsonOption = False) -> Non
     for row in rows:
         name = f"[bold]{row['name']}[/] *" if row["default"] else row["name"]
         size = "x".join(map(str, row["size_wh"])) + (" trimmed" if row["trim"] else "")
+        size += f", {row['trim_slack']:.0%} slack" if row["trim_slack"] else ""
         classes = "all" if set(row["classes"]) == set(CLASS_NAMES) else ", ".join(row["classes"])
         table.add_row(
             name, size, classes, f"{row['operating_conf']['e_bike']:.2f}", row["licence"], row["sha256"][:12]

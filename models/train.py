@@ -54,6 +54,7 @@ class TrainSettings:
     ema: float = 0.98  # weights kept are a running mean over about 1 / (1 - ema) steps
     save_minutes: float = 5.0  # last.pt is written at least this often, not only after an epoch
     workers: int = 1
+    bf16: bool | None = None  # forward and backward in bfloat16; None: where the processor has it
     hours: float = (
         0.0  # > 0: stop after this long, with the rate schedule fitted to it, whatever `epochs` says
     )
@@ -210,6 +211,45 @@ def short_memory(decay: float) -> Any:
     return on_train_start
 
 
+def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies bfloat16 in hardware (avx512_bf16, amx_bf16; Arm: bf16).
+
+    False where the system does not say.
+    """
+    try:
+        flags = cpuinfo.read_text("utf-8").split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
+
+
+def to_float(predictions: Any) -> Any:
+    """A prediction's tensors as float32, however they are nested in dicts, lists and tuples."""
+    if isinstance(predictions, dict):
+        return {key: to_float(value) for key, value in predictions.items()}
+    if isinstance(predictions, list | tuple):
+        return type(predictions)(to_float(value) for value in predictions)
+    return predictions.float() if hasattr(predictions, "float") else predictions
+
+
+def forward_in_bf16(trainer: Any) -> None:
+    """A trainer callback: the network computes in bfloat16, weights, sums and the loss stay in float32.
+
+    Ultralytics' own ``amp="bf16"`` computes the loss in bfloat16 too, whose 8 bits are coarse for box edges.
+    """
+    import torch
+
+    model = trainer.model
+
+    def loss(batch: Any, preds: Any = None) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            preds = model.predict(batch["img"])
+        return model.criterion(to_float(preds), batch)
+
+    model.criterion = model.init_criterion()
+    model.loss = loss  # of this object alone: the running mean that is saved is another
+
+
 def save_every(minutes: float, clock: Callable[[], float] = time.monotonic) -> Any:
     """A trainer callback that writes last.pt in mid-epoch: on a shared machine an epoch may take an hour."""
     saved_s = clock()
@@ -276,6 +316,8 @@ def train(settings: TrainSettings) -> Path:
     trainer = trainer_class(overrides=arguments)
     trainer.add_callback("on_train_batch_start", _anneal_every_batch(settings))
     trainer.add_callback("on_train_start", short_memory(settings.ema))
+    if settings.bf16 or (settings.bf16 is None and has_bf16()):
+        trainer.add_callback("on_train_start", forward_in_bf16)
     trainer.add_callback("on_train_batch_end", save_every(settings.save_minutes))
     trainer.train()
     return settings.out
@@ -292,6 +334,12 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
     for name in ("lr", "mosaic", "warmup", "hours", "multi-scale", "ema", "save-minutes"):
         parser.add_argument(f"--{name}", type=float, default=getattr(defaults, name.replace("-", "_")))
+    parser.add_argument(
+        "--bf16",
+        action=argparse.BooleanOptionalAction,
+        default=defaults.bf16,
+        help="compute in bfloat16, twice as fast (default: where the processor has it)",
+    )
     try:
         print(train(TrainSettings(**vars(parser.parse_args()))))
     except LiftguardError as exc:

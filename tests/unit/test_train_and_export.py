@@ -12,7 +12,16 @@ import pytest
 from models import export as export_module
 from models import soup as soup_module
 from models import train as train_module
-from models.train import COCO_ROWS, TrainSettings, head_rows, rate_share, save_every, short_memory
+from models.train import (
+    COCO_ROWS,
+    TrainSettings,
+    has_bf16,
+    head_rows,
+    rate_share,
+    save_every,
+    short_memory,
+    to_float,
+)
 from vision.errors import ConfigError, LiftguardError
 from vision.types import CLASS_NAMES
 
@@ -78,6 +87,33 @@ def test_the_running_mean_starts_short_and_stays_below_its_decay() -> None:
     assert decays[0] == 0.0
     assert decays[-1] == 0.98
     short_memory(0.98)(Trainer(ema=None))
+
+
+@pytest.mark.parametrize(
+    ("flags", "has"),
+    [
+        ("fpu avx512_bf16 fsrm", True),
+        ("Features : fp asimd bf16", True),
+        ("fpu avx512_vnni", False),
+        ("", False),
+    ],
+)
+def test_bfloat16_is_used_where_the_processor_names_it(tmp_path: Path, flags: str, has: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags\t: {flags}\n")
+    assert has_bf16(tmp_path / "cpuinfo") is has
+    assert not has_bf16(tmp_path / "absent")
+
+
+class Half:
+    """Stands in for a tensor of bfloat16."""
+
+    def float(self) -> str:
+        return "float32"
+
+
+def test_predictions_are_made_float_however_they_are_nested() -> None:
+    made = to_float({"boxes": Half(), "feats": [Half(), (Half(),)], "anchors": None})
+    assert made == {"boxes": "float32", "feats": ["float32", ("float32",)], "anchors": None}
 
 
 def test_training_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
