@@ -194,7 +194,8 @@ class Player:
         self._parts = (part, parts)
         self._only_recorded: bool = options.recorded
         self._until_s = time.monotonic() + options.minutes * 60
-        which = f"{detector.sha256[:8]}-{detector.size_wh[0]}-{detector.looks_digest}"
+        # "m": every second look at the mirror image, as `vision.perceive` has it now
+        which = f"{detector.sha256[:8]}-{detector.size_wh[0]}-{detector.looks_digest}-m"
         made = folder / f"{which}-{options.seed}"
         self.rules = rules_of(settings, detector)
         self._folder = made / self.rules

@@ -57,19 +57,27 @@ class Remembering:
     """A detector that looks once at each of these pictures, and at one that is shown twice in a row."""
 
     def __init__(self, detector: OnnxDetector, again: list[Image]) -> None:
-        self._detector = detector
-        self._known = {id(image): detector.detect(image) for image in again}
+        self._look = {False: detector.detect, True: detector.detect_mirrored}
+        self._known = {(id(im), side): look(im) for im in again for side, look in self._look.items()}
         self._again = again  # so that none of the ids is given to another picture
-        self._latest: tuple[Image, Detections] | None = None
+        self._latest: dict[bool, tuple[Image, Detections]] = {}
 
     def detect(self, image: Image, conf: float | None = None) -> Detections:  # noqa: ARG002  always the floor
         """What is in it, from memory where it was seen before."""
-        known = self._known.get(id(image))
+        return self._seen(image, mirrored=False)
+
+    def detect_mirrored(self, image: Image, conf: float | None = None) -> Detections:  # noqa: ARG002  likewise
+        """As `detect`, of the mirror image."""
+        return self._seen(image, mirrored=True)
+
+    def _seen(self, image: Image, *, mirrored: bool) -> Detections:
+        known = self._known.get((id(image), mirrored))
         if known is not None:
             return known
-        if self._latest is None or self._latest[0] is not image:
-            self._latest = (image, self._detector.detect(image))
-        return self._latest[1]
+        latest = self._latest.get(mirrored)
+        if latest is None or latest[0] is not image:
+            latest = self._latest[mirrored] = (image, self._look[mirrored](image))
+        return latest[1]
 
 
 @dataclass(slots=True)

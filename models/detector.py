@@ -31,7 +31,7 @@ _MAX_SIZES: Final = 16
 
 
 class OnnxDetector:
-    """Runs one model of the manifest. Implements `vision.types.Detector`.
+    """Runs one model of the manifest. Implements `vision.types.MirroringDetector`.
 
     Args: ``providers`` are ONNX Runtime's names, best first; ``intra_op_threads`` work on one picture;
     ``spinning`` lets them busy-wait between pictures: a little faster on an idle machine, slower and hot on
@@ -112,11 +112,18 @@ class OnnxDetector:
         Args: image is (H, W, 3) uint8 BGR of any size from 1 x 1.
         Raises: ValueError if the picture is empty or of another kind, ModelError if the model fails to run.
         """
+        return self._look(image, conf, mirrored=False)
+
+    def detect_mirrored(self, image: Image, conf: float | None = None) -> Detections:
+        """As `detect`, having looked at the mirror image; boxes as they lie in ``image``."""
+        return self._look(image, conf, mirrored=True).mirrored(image.shape[1])
+
+    def _look(self, image: Image, conf: float | None, *, mirrored: bool) -> Detections:
         _check_image(image)
         floor = self._entry.candidate_conf if conf is None else conf
         with self._lock:
             started_s = time.perf_counter()
-            fitted, blob = self._preprocess(image)
+            fitted, blob = self._preprocess(image, mirrored=mirrored)
             ready_s = time.perf_counter()
             head = self._run(blob)
             ran_s = time.perf_counter()
@@ -130,9 +137,9 @@ class OnnxDetector:
             )
         return found
 
-    def _preprocess(self, image: Image) -> tuple[Letterbox, Blob]:
+    def _preprocess(self, image: Image, *, mirrored: bool = False) -> tuple[Letterbox, Blob]:
         maker = self._maker_of((image.shape[1], image.shape[0]))
-        return maker.fitted, maker.blob(image)
+        return maker.fitted, maker.blob(image, mirrored=mirrored)
 
     def _maker_of(self, source_wh: tuple[int, int]) -> BlobMaker:
         """The buffers of a picture's size. A camera has one size, so there are few; a folder has many."""

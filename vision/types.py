@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,11 @@ class Detections:
     def where(self, keep: NDArray[np.bool_]) -> Detections:
         """The detections for which ``keep`` (N,) is true, order kept."""
         return Detections(self.xyxy[keep], self.conf[keep], self.class_id[keep])
+
+    def mirrored(self, width: int) -> Detections:
+        """The same in the mirror image (left for right) of a picture ``width`` pixels wide."""
+        x1, y1, x2, y2 = self.xyxy.T
+        return Detections(np.stack((width - x2, y1, width - x1, y2), axis=1), self.conf, self.class_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +170,13 @@ class Detector(Protocol):
 
     def detect(self, image: Image, conf: float | None = None) -> Detections:
         """Detections with confidence of at least ``conf`` (None: the model's candidate floor), best first."""
+        ...
+
+
+@runtime_checkable
+class MirroringDetector(Detector, Protocol):
+    """What also recognises in a mirror image: a second opinion on a picture that stands still."""
+
+    def detect_mirrored(self, image: Image, conf: float | None = None) -> Detections:
+        """As `detect`, having looked at the mirror image of ``image``; boxes as they lie in ``image``."""
         ...

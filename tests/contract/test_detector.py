@@ -14,7 +14,7 @@ from models.detector import OnnxDetector
 from models.manifest import load_manifest
 from tests.support.tiny_onnx import cells, entry_for, make_head, write_model
 from vision.errors import ModelError
-from vision.types import CLASS_NAMES, E_BIKE, PERSON, Detections, Detector, Image
+from vision.types import CLASS_NAMES, E_BIKE, PERSON, Detections, Detector, Image, MirroringDetector
 
 SIZE = (64, 64)
 HEAD = make_head([(32, 24, 16, 20, E_BIKE, 0.9), (20, 40, 8, 8, PERSON, 0.15)], 6, cells(SIZE))
@@ -54,6 +54,15 @@ def test_boxes_come_in_source_pixels_best_first(detector: OnnxDetector) -> None:
     np.testing.assert_allclose(found.xyxy, [[240, 140, 400, 340], [160, 360, 240, 440]], rtol=1e-5)
     np.testing.assert_allclose(found.conf, [0.9, 0.15], rtol=1e-5)
     assert found.class_id.tolist() == [E_BIKE, PERSON]
+
+
+def test_boxes_of_the_mirror_image_lie_where_the_picture_has_them(detector: OnnxDetector) -> None:
+    seam: MirroringDetector = detector
+    found = seam.detect_mirrored(picture(640, 640))  # the tiny head says the same of every white picture
+
+    np.testing.assert_allclose(found.xyxy, [[240, 140, 400, 340], [400, 360, 480, 440]], rtol=1e-5)
+    assert found.class_id.tolist() == [E_BIKE, PERSON]
+    assert isinstance(detector, MirroringDetector)
 
 
 def test_the_floor_is_the_manifest_s_unless_told(detector: OnnxDetector) -> None:

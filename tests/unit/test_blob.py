@@ -35,6 +35,18 @@ def test_pixels_are_those_of_a_bilinear_letterbox(shape: tuple[int, int, int]) -
         )
 
 
+@pytest.mark.parametrize("shape", [(40, 90, 3), (90, 40, 3), (64, 96, 3)])
+def test_a_mirrored_blob_is_that_of_the_mirror_image(shape: tuple[int, int, int]) -> None:
+    image = np.random.default_rng(4).integers(0, 255, shape, np.uint8)
+    before = image.copy()
+    maker = BlobMaker((shape[1], shape[0]), (96, 64))
+    mirrored = maker.blob(image, mirrored=True).copy()
+
+    np.testing.assert_array_equal(image, before)
+    # Bilinear weights are rounded to 11 bits, from the left: a grey level of difference here and there.
+    np.testing.assert_allclose(mirrored, maker.blob(image[:, ::-1]), atol=1.01 / 255)
+
+
 def test_a_part_of_a_picture_and_a_read_only_one_are_taken() -> None:
     whole = np.random.default_rng(2).integers(0, 255, (128, 192, 3), np.uint8)
     part = whole[32:96, 48:144]
