@@ -168,8 +168,9 @@ def _ours(settings: Settings, images: list[Image], spinning: bool) -> Callable[[
 
     def look(number: int) -> float:
         turn = next(turns)
+        image = images[number].copy()  # as each peer makes one: just written, like a decoder's
         begin = time.perf_counter()
-        pipeline.look(Frame(images[number], turn / 10, turn))
+        pipeline.look(Frame(image, turn / 10, turn))
         return time.perf_counter() - begin
 
     return look
