@@ -28,23 +28,31 @@ def test_a_board_is_a_part_of_the_picture_and_shows_the_vehicle() -> None:
 
 
 class Counting:
-    """Notes what it is shown."""
+    """Notes what it is shown, and which way round."""
 
     def __init__(self) -> None:
-        self.shown: list[Image] = []
+        self.shown: list[tuple[int, str]] = []
 
     def detect(self, image: Image) -> Detections:
-        self.shown.append(image)
+        self.shown.append((int(image[0, 0, 0]), "plain"))
+        return Detections.empty()
+
+    def detect_mirrored(self, image: Image) -> Detections:
+        self.shown.append((int(image[0, 0, 0]), "mirrored"))
         return Detections.empty()
 
 
-def test_each_picture_is_looked_at_once() -> None:
+def test_each_picture_is_looked_at_once_each_way_round() -> None:
     images = [np.full((4, 4, 3), n, np.uint8) for n in range(4)]
     counting = Counting()
     eyes = Remembering(cast("OnnxDetector", counting), images[:2])
+    assert sorted(counting.shown) == [(n, side) for n in (0, 1) for side in ("mirrored", "plain")]
+    counting.shown.clear()
     for n in (0, 1, 0, 2, 2, 3, 2):
         eyes.detect(images[n])
-    assert [int(image[0, 0, 0]) for image in counting.shown] == [0, 1, 2, 3, 2]
+    for n in (0, 3, 3):
+        eyes.detect_mirrored(images[n])
+    assert counting.shown == [(2, "plain"), (3, "plain"), (2, "plain"), (3, "mirrored")]
 
 
 def test_scenes_are_added_up() -> None:
