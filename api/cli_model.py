@@ -29,7 +29,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a tabl
 def list_models(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the models of the manifest."""
     from api.load import load_settings
-    from models.manifest import load_manifest
+    from models.manifest import load_manifest, trim_words
 
     settings = load_settings(config)
     manifest = load_manifest(settings.detector.manifest)
@@ -59,8 +59,7 @@ def list_models(config: ConfigOption = None, as_json: JsonOption = False) -> Non
         table.add_column(column)
     for row in rows:
         name = f"[bold]{row['name']}[/] *" if row["default"] else row["name"]
-        size = "x".join(map(str, row["size_wh"])) + (" trimmed" if row["trim"] else "")
-        size += f", {row['trim_slack']:.0%} slack" if row["trim_slack"] else ""
+        size = " ".join(filter(None, ("x".join(map(str, row["size_wh"])), trim_words(row))))
         classes = "all" if set(row["classes"]) == set(CLASS_NAMES) else ", ".join(row["classes"])
         table.add_row(
             name, size, classes, f"{row['operating_conf']['e_bike']:.2f}", row["licence"], row["sha256"][:12]

@@ -25,6 +25,7 @@ from models.card_tables import (
     times,
 )
 from models.confusion import draw
+from models.manifest import trim_words
 from models.plots import draw_reliability
 from vision.errors import ConfigError
 from vision.types import CLASS_NAMES
@@ -82,17 +83,12 @@ def render(measured: Json, name: str, notes: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _trimmed(model: Json) -> str:
-    slack = model.get("trim_slack", 0.0)  # files measured before there was any have none
-    return (", trimmed" + (f" (slack {slack:.0%})" if slack else "")) if model["trim"] else ""
-
-
 def _what_it_is(models: Sequence[Json], main: Json) -> str:
     rows = [
         [
             f"**{m['name']}** (default)" if m["default"] else str(m["name"]),
             f"`{m['file']}`",
-            f"{m['size_wh'][0]} x {m['size_wh'][1]}" + _trimmed(m),
+            ", ".join(filter(None, (f"{m['size_wh'][0]} x {m['size_wh'][1]}", trim_words(m)))),
             f"{m['bytes'] / 1e6:.1f} MB",
             f"{m['operating_conf']['e_bike']:.2f}",
             f"`{m['sha256'][:12]}`",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -267,6 +268,17 @@ def load_manifest(path: Path | None = None) -> Manifest:
         return Manifest.model_validate({**table, "path": path})
     except ValidationError as exc:
         raise ModelError(f"the model manifest {path} is not right: {_first_errors(exc)}") from exc
+
+
+def trim_words(model: Mapping[str, Any]) -> str:
+    """How a model trims, for people: nothing, ``trimmed`` or ``trimmed (slack 5%)``.
+
+    Args: model: with ``trim``, and ``trim_slack`` where there is any (files measured earlier have none).
+    """
+    if not model["trim"]:
+        return ""
+    slack = model.get("trim_slack", 0.0)
+    return f"trimmed (slack {slack:.0%})" if slack else "trimmed"
 
 
 def _are_numbers(value: object) -> bool:

@@ -20,7 +20,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,18 @@ from vision.types import CLASS_NAMES
 COCO_ROWS = {"e_bike": 3, "bicycle": 1, "stroller": 56, "wheelchair": 56, "person": 0, "kick_scooter": 36}
 """COCO class (motorcycle, bicycle, chair, chair, person, skateboard) whose output row starts each of ours."""
 COCO_CLASSES = 80
+
+
+def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies bfloat16 in hardware (avx512_bf16, amx_bf16; Arm: bf16).
+
+    False where the system does not say.
+    """
+    try:
+        flags = cpuinfo.read_text("utf-8").split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class TrainSettings:
     ema: float = 0.98  # weights kept are a running mean over about 1 / (1 - ema) steps
     save_minutes: float = 5.0  # last.pt is written at least this often, not only after an epoch
     workers: int = 1
-    bf16: bool | None = None  # forward and backward in bfloat16; None: where the processor has it
+    bf16: bool = field(default_factory=has_bf16)  # forward and backward in bfloat16
     hours: float = (
         0.0  # > 0: stop after this long, with the rate schedule fitted to it, whatever `epochs` says
     )
@@ -211,18 +223,6 @@ def short_memory(decay: float) -> Any:
     return on_train_start
 
 
-def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this processor multiplies bfloat16 in hardware (avx512_bf16, amx_bf16; Arm: bf16).
-
-    False where the system does not say.
-    """
-    try:
-        flags = cpuinfo.read_text("utf-8").split()
-    except OSError:
-        return False
-    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
-
-
 def to_float(predictions: Any) -> Any:
     """A prediction's tensors as float32, however they are nested in dicts, lists and tuples."""
     if isinstance(predictions, dict):
@@ -241,7 +241,7 @@ def forward_in_bf16(trainer: Any) -> None:
 
     model = trainer.model
 
-    def loss(batch: Any, preds: Any = None) -> Any:
+    def loss(batch: Any) -> Any:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             preds = model.predict(batch["img"])
         return model.criterion(to_float(preds), batch)
@@ -316,7 +316,7 @@ def train(settings: TrainSettings) -> Path:
     trainer = trainer_class(overrides=arguments)
     trainer.add_callback("on_train_batch_start", _anneal_every_batch(settings))
     trainer.add_callback("on_train_start", short_memory(settings.ema))
-    if settings.bf16 or (settings.bf16 is None and has_bf16()):
+    if settings.bf16:
         trainer.add_callback("on_train_start", forward_in_bf16)
     trainer.add_callback("on_train_batch_end", save_every(settings.save_minutes))
     trainer.train()

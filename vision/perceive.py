@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from vision import presence as presence_step
@@ -38,6 +38,7 @@ class _Eyes:
     """A detector, and how its scores are taken."""
 
     detector: Detector
+    second_look: Callable[[Image], Detections]  # of the mirror image, where the detector can
     operating_conf: OperatingConf
     tracks: TrackParams
     votes: VoteParams
@@ -154,7 +155,7 @@ class Perceiver:
         detections: Detections | None = None
         if self.decision.open:
             try:
-                detections = self._seen(frame.image, eyes.detector)
+                detections = self._seen(frame.image, eyes)
             except BaseException:
                 # The gate believes this frame was inferred. Let it start over, or a still scene would hide
                 # the object that the failed inference would have found.
@@ -187,7 +188,7 @@ class Perceiver:
         presence = self._presence.presence or Presence(frame.t_s)
         return Observation(frame, detections, self._tracker.tracks, presence, stage_s)
 
-    def _seen(self, image: Image, detector: Detector) -> Detections:
+    def _seen(self, image: Image, eyes: _Eyes) -> Detections:
         """What the detector says, every second time of the mirror image where it can.
 
         A picture that stands still makes a network repeat its mistake, and the vote would take that for
@@ -195,9 +196,7 @@ class Perceiver:
         e-bike both ways round, an e-bike is (models/runs.md, twelfth round).
         """
         turned, self._turn = self._turn, not self._turn
-        if turned and isinstance(detector, MirroringDetector):
-            return detector.detect_mirrored(image)
-        return detector.detect(image)
+        return eyes.second_look(image) if turned else eyes.detector.detect(image)
 
     def _follows(self, t_s: float, size_wh: tuple[int, int]) -> bool:
         if self._latest is None:
@@ -218,6 +217,7 @@ class Perceiver:
         vote = votes or VoteParams()
         return _Eyes(
             detector,
+            detector.detect_mirrored if isinstance(detector, MirroringDetector) else detector.detect,
             operating_conf,
             replace(self._tracks, start_conf=min(self._tracks.start_conf, lowest)),
             replace(vote, neutral_conf=min(vote.neutral_conf, max(lowest, MIN_NEUTRAL_CONF))),
