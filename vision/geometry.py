@@ -32,29 +32,22 @@ def as_boxes(xyxy: ArrayLike) -> Boxes:
     return boxes.reshape(-1, 4)
 
 
-def area(xyxy: ArrayLike) -> NDArray[np.float32]:
-    """(N,) px² of (N, 4) boxes; an inverted box has area 0."""
-    return np.asarray(_area(as_boxes(xyxy)), np.float32)
-
-
-def centre(xyxy: ArrayLike) -> NDArray[np.float32]:
-    """(N, 2) x, y of the middle of (N, 4) boxes, pixels."""
-    boxes = as_boxes(xyxy)
-    return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2, np.float32)
-
-
 def box_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     """Intersection over union of every box in ``a`` (N, 4) with every box in ``b`` (M, 4).
 
     Returns: (N, M) in [0, 1]. Boxes without area overlap nothing, themselves included.
     """
-    one, two = as_boxes(a).astype(np.float64), as_boxes(b).astype(np.float64)
+    return exact_iou(as_boxes(a).astype(np.float64), as_boxes(b).astype(np.float64)).astype(np.float32)
+
+
+def exact_iou(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`box_iou` of float64 boxes, (N, 4) and (M, 4): what `pair_iou` gives, slivers included."""
     sides = np.minimum(one[:, None, 2:], two[:, 2:]) - np.maximum(one[:, None, :2], two[:, :2])
     np.maximum(sides, 0, out=sides)
     inter = sides[..., 0] * sides[..., 1]
     union = (_area(one)[:, None] + _area(two)) - inter
     iou = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
-    return np.asarray(np.minimum(iou, 1), np.float32)
+    return np.asarray(np.minimum(iou, 1), np.float64)
 
 
 def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:

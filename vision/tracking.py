@@ -20,7 +20,7 @@ from lap import lapjv
 from numpy.typing import NDArray
 
 from vision import vote
-from vision.geometry import area, box_iou, centre, pair_iou
+from vision.geometry import exact_iou, pair_iou
 from vision.types import CLASS_NAMES, PERSON, Detections, Track
 from vision.vote import Scores, VoteParams, check_ranges
 
@@ -209,14 +209,18 @@ def least_cost(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
 
 
 def _cost(live: list[Live], seen: list[Observed], t_s: float, p: TrackParams) -> NDArray[np.float64]:
-    """(tracks, observations): distance plus missing overlap, or `_FORBIDDEN`."""
-    predicted = np.array([_predicted(one, t_s, p) for one in live], np.float32)
-    boxes = np.array([o.xyxy for o in seen], np.float32)
-    iou = box_iou(predicted, boxes).astype(np.float64)
-    diagonal = np.hypot(*(predicted[:, 2:] - predicted[:, :2]).T.astype(np.float64)) + _TINY
-    apart = centre(predicted)[:, None, :].astype(np.float64) - centre(boxes)[None, :, :]
-    shift = np.hypot(apart[..., 0], apart[..., 1]) / diagonal[:, None]
-    areas, other = area(predicted).astype(np.float64) + _TINY, area(boxes).astype(np.float64) + _TINY
+    """(tracks, observations): distance plus missing overlap, or `_FORBIDDEN`.
+
+    In float64: a sliver thinner than float32 tells apart has an area, and so it has in `_few_cost`.
+    """
+    predicted = np.array([_predicted(one, t_s, p) for one in live], np.float64)
+    boxes = np.array([o.xyxy for o in seen], np.float64)
+    iou = exact_iou(predicted, boxes)
+    sides, others = predicted[:, 2:] - predicted[:, :2], boxes[:, 2:] - boxes[:, :2]
+    diagonal = np.hypot(sides[:, 0], sides[:, 1]) + _TINY
+    apart = (predicted[:, :2] + predicted[:, 2:])[:, None] - (boxes[:, :2] + boxes[:, 2:])[None]
+    shift = np.hypot(apart[..., 0] / 2, apart[..., 1] / 2) / diagonal[:, None]
+    areas, other = np.maximum(sides, 0).prod(axis=1) + _TINY, np.maximum(others, 0).prod(axis=1) + _TINY
     ratio = np.maximum(areas[:, None] / other, other / areas[:, None])
     unseen_s = np.array([t_s - one.track.last_s for one in live])
     reach = (p.match_shift + p.shift_per_s * unseen_s)[:, None]

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from vision.geometry import (
-    area,
     as_boxes,
     box_iou,
-    centre,
     fit,
     pair_iou,
 )
@@ -32,13 +30,6 @@ def test_pair_iou_agrees_with_box_iou() -> None:
 def test_iou_of_nothing() -> None:
     assert box_iou([], [(0, 0, 1, 1)]).shape == (0, 1)
     assert box_iou([(0, 0, 1, 1)], np.zeros((0, 4))).shape == (1, 0)
-
-
-def test_area_and_centre() -> None:
-    box = (-5, 2, 15, 12)
-    assert area(box).tolist() == [200]
-    assert area((9, 9, 3, 3)).tolist() == [0]
-    assert centre(box).tolist() == [[5, 7]]
 
 
 @pytest.mark.parametrize("bad", [[1, 2, 3], [[1, 2], [3, 4]]])
