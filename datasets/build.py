@@ -22,7 +22,7 @@ from datasets.composite import OUT_PX, fit, view
 from datasets.folder import folder_digest, write_all, write_sample
 from datasets.laid import ceiling_scenes, composites, from_behind
 from datasets.landing import landings
-from datasets.mounted import riders
+from datasets.mounted import afoot, riders
 from datasets.sources import CHECK_ONLY, READERS, Teacher, load_teacher
 from datasets.standing import standing
 from datasets.stock import Folders, Stock
@@ -42,6 +42,7 @@ RIGHTS: Mapping[str, str] = {
     "standing": "made of the sets above; train only",
     "crowds": "made of the sets above; train only",
     "mounted": "rendered e-bikes with people and rooms of the sets above; train only",
+    "afoot": "rendered and real vehicles with people and rooms of the sets above; train only",
 }
 RIGHTS_DEFAULT = "web and shop pictures, rights unstated; train only"
 
@@ -82,7 +83,7 @@ def _made(stock: Stock, rng: np.random.Generator, seed: int) -> Iterator[tuple[s
     if given.landing is not None:
         yield "landing", landings(stock.landings, stock.sideways, np.random.default_rng((seed, 14)))
     if given.behind is not None:
-        yield "behind", from_behind(stock.rooms, stock.behind, np.random.default_rng((seed, 15)))
+        yield "behind", from_behind(stock.rooms, stock.e_bikes_behind, np.random.default_rng((seed, 15)))
     if given.whole is None:
         return
     bikes = [c for c in stock.real if c.class_id == E_BIKE]
@@ -95,7 +96,9 @@ def _made(stock: Stock, rng: np.random.Generator, seed: int) -> Iterator[tuple[s
     yield "crowds", crowds(stock.cabins, bikes, people, stock.cloths, np.random.default_rng((seed, 17)))
     if given.behind is not None:
         own = np.random.default_rng((seed, 18))
-        yield "mounted", riders((stock.rooms, *grounds), stock.behind, upright, own)
+        yield "mounted", riders((stock.rooms, *grounds), stock.e_bikes_behind, upright, own)
+        others = [[c for c in stock.behind if c.class_id != E_BIKE], vehicles]
+        yield "afoot", afoot((stock.rooms, *grounds), others, upright, np.random.default_rng((seed, 19)))
 
 
 def _describe(out: Path, seed: int, sets: Mapping[str, Mapping[str, object]]) -> dict[str, object]:

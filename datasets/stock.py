@@ -35,7 +35,7 @@ class Folders:
     rendered: Path | None = None  # cabins of render/training_stills.py, in YOLO form
     pieces: Path | None = None  # RGBA vehicles of render/cutouts.py
     landing: Path | None = None  # landings of render/training_stills.py --landing, in YOLO form
-    behind: Path | None = None  # RGBA e-bikes of render/cutouts.py --behind
+    behind: Path | None = None  # RGBA vehicles of render/cutouts.py --behind
     whole: Path | None = None  # people that somebody chose, of datasets.whole --side train
 
 
@@ -154,5 +154,10 @@ class Stock:
 
     @cached_property
     def behind(self) -> Sequence[Cutout]:
-        """E-bikes rendered from behind."""
+        """Vehicles rendered from behind."""
         return [] if self.given.behind is None else list(rendered_pieces(self.given.behind))
+
+    @property
+    def e_bikes_behind(self) -> Sequence[Cutout]:
+        """The e-bikes of them."""
+        return [c for c in self.behind if c.class_id == E_BIKE]

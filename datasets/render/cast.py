@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from datasets.render.blender import require_bpy
+from datasets.render.blender import Vec3, require_bpy
 from datasets.render.cabin import CabinLook
 from datasets.render.e_bike import EBikeLook, build_e_bike
 from datasets.render.figure import HIP_HEIGHT_M, Clothes, Figure, Pose
 from datasets.render.look import random_colour
 from datasets.render.meshes import MESHES, load_mesh
+from datasets.render.power_chair import PowerChairLook, build_power_chair, hand_place
 from datasets.render.stroller import StrollerLook, build_stroller
 
 CLASS_IDS = {
@@ -44,7 +45,9 @@ RADIUS_M = {
 }
 KEPT_FOR_CHECKS = "emoped_01"
 """The e-bike of the bundled and the end-to-end clips: it stays unseen from the front and from behind."""
-N_STROLLERS, N_E_BIKES, N_FIGURES = 24, 20, 4
+N_STROLLERS, N_E_BIKES, N_POWER_CHAIRS, N_FIGURES = 24, 20, 20, 4
+POWERED_SHARE = 0.5
+"""Of the wheelchairs: far more than on the street, since pictures show hardly any. Ours."""
 _SKIN = ((0.62, 0.42, 0.32), (0.45, 0.27, 0.18), (0.16, 0.08, 0.05), (0.70, 0.50, 0.40))
 _HAIR = ((0.02, 0.015, 0.01), (0.10, 0.05, 0.02), (0.35, 0.33, 0.31), (0.30, 0.18, 0.07))
 
@@ -72,6 +75,13 @@ class Cast:
         looks = np.random.default_rng(12)  # of their own: the prams stay as they were
         for number in range(N_E_BIKES):
             self._things["e_bike"].append(build_e_bike(f"e-bike {number}", _e_bike_look(looks)))
+        looks = np.random.default_rng(13)
+        self._hands: dict[str, Vec3] = {}  # the sitter's right hand, by the thing's name
+        for number in range(N_POWER_CHAIRS):
+            chair = _power_chair_look(looks)
+            thing = build_power_chair(f"power chair {number}", chair)
+            self._things["wheelchair"].append(thing)
+            self._hands[thing.name] = hand_place(chair)
         self._figures = [Figure(f"figure {number}", Clothes()) for number in range(N_FIGURES)]
         self._bare = {thing.name: _add_tints(thing) for things in self._things.values() for thing in things}
 
@@ -91,7 +101,7 @@ class Cast:
         people = list(self._figures)
         for _ in range(int(rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15]))):
             kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-            thing = self._things[kind][int(rng.integers(len(self._things[kind])))]
+            thing = self._one_of(kind, rng)
             spot = _free_spot(rng, look, RADIUS_M[kind], taken)
             if spot is None or not thing.hide_render:
                 continue
@@ -113,17 +123,24 @@ class Cast:
         Returns where its nose points, in radians from +Y, anticlockwise.
         """
         self._hide_all()
-        thing = self._things[kind][int(rng.integers(len(self._things[kind])))]
+        thing = self._one_of(kind, rng)
         self._place(kind, thing, (0.0, 0.0), rng, 1)
         thing.rotation_euler = (0.0, 0.0, float(rng.uniform(-math.pi, math.pi)))
         if kind == "wheelchair" and rng.uniform() < 0.6:
             figure, heading = self._figures[0], math.degrees(thing.rotation_euler[2])
             _dress(figure, rng)
             _put(figure, _beside((0.0, 0.0), heading, 0.0, -0.07), heading)
-            figure.show(_sitting(rng))
+            figure.show(_sitting(rng, self._hands.get(thing.name)))
             for part in figure.objects.values():
                 part.hide_render = False
         return float(thing.rotation_euler[2])
+
+    def _one_of(self, kind: str, rng: np.random.Generator) -> Any:
+        things = self._things[kind]
+        if kind == "wheelchair":
+            powered = bool(rng.uniform() < POWERED_SHARE)
+            things = [thing for thing in things if (thing.name in self._hands) is powered]
+        return things[int(rng.integers(len(things)))]
 
     def _hide_all(self) -> None:
         for thing in [t for things in self._things.values() for t in things]:
@@ -165,7 +182,7 @@ class Cast:
                 figure = people.pop()
                 _dress(figure, rng)
                 _put(figure, _beside(spot, heading, 0.0, -0.07), heading)
-                figure.show(_sitting(rng))
+                figure.show(_sitting(rng, self._hands.get(thing.name)))
                 for part in figure.objects.values():
                     part.hide_render, part.pass_index = False, item.index
                     item.objects.append(part)
@@ -251,9 +268,11 @@ def _dress(figure: Figure, rng: np.random.Generator) -> None:
         shader.inputs["Base Color"].default_value = (*colour, 1.0)
 
 
-def _sitting(rng: np.random.Generator) -> Pose:
+def _sitting(rng: np.random.Generator, hand: Vec3 | None = None) -> Pose:
+    """Sit 0.07 m behind a thing's middle; ``hand`` is the right one's place on it, else on rim or knee."""
     on_rims = rng.uniform() < 0.5
-    hand = (0.31, float(rng.uniform(-0.05, 0.15)), 0.62) if on_rims else (0.14, 0.28, 0.66)
+    own = (0.31, float(rng.uniform(-0.05, 0.15)), 0.62) if on_rims else (0.14, 0.28, 0.66)
+    hand = own if hand is None else (hand[0], hand[1] + 0.07, hand[2])
     return Pose(
         left_foot=np.array((-0.10, 0.52, 0.10)),
         right_foot=np.array((0.10, 0.52, 0.10)),
@@ -306,6 +325,30 @@ def _e_bike_look(rng: np.random.Generator) -> EBikeLook:
         backrest=bool(rng.uniform() < 0.4),
         quilted=bool(rng.uniform() < 0.25),
         plate=random_colour(rng, (0.0, 0.6), (0.3, 0.9)),
+    )
+
+
+def _power_chair_look(rng: np.random.Generator) -> PowerChairLook:
+    scooter = bool(rng.uniform() < 0.5)
+    # Bright paints are the commonest; black and grey come next.
+    saturation, value = ((0.7, 1.0), (0.3, 0.8)) if rng.uniform() < 0.7 else ((0.0, 0.1), (0.02, 0.6))
+    return PowerChairLook(
+        scooter=scooter,
+        paint=random_colour(rng, saturation, value),
+        seat=random_colour(rng, (0.0, 0.5), (0.02, 0.12)),
+        hub=random_colour(rng, (0.0, 0.1), (0.03, 0.6)),
+        wheel_r_m=float(rng.uniform(0.12, 0.15) if scooter else rng.uniform(0.15, 0.18)),
+        half_width_m=float(rng.uniform(0.29, 0.33)),
+        back_top_m=float(rng.uniform(0.90, 1.05)),
+        headrest=bool(rng.uniform() < 0.4),
+        armrests=bool(rng.uniform() < 0.9),
+        mid_drive=bool(rng.uniform() < 0.6),
+        left_handed=bool(rng.uniform() < 0.2),
+        three_wheels=bool(rng.uniform() < 0.35),
+        bar_height_m=float(rng.uniform(0.82, 0.92)),
+        basket=bool(rng.uniform() < 0.6),
+        rear_basket=bool(rng.uniform() < (0.3 if scooter else 0.1)),
+        mirrors=bool(rng.uniform() < 0.4),
     )
 
 

@@ -1,8 +1,9 @@
 """Render vehicles alone: ``python datasets/render/cutouts.py --models DIR --out DIR [--behind]``.
 
 Each picture is an RGBA cut-out ``<class>_<seed>_<number>.png``: from where a ceiling camera would be, to be
-pasted into real cabin frames, or with ``--behind`` of e-bikes as somebody who stands behind them sees them,
-to be pasted beside people. The view is right, only the surface is not. Most wheelchairs have a sitter.
+pasted into real cabin frames, or with ``--behind`` as somebody who stands behind them sees them (e-bikes, or
+what ``--only`` names), to be pasted beside people. The view is right, only the surface is not. Most
+wheelchairs have a sitter.
 Meshes of unknown licence are used too, so **the pictures are for training only, never shipped**.
 """
 
@@ -68,11 +69,14 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=8, help="light paths per pixel (default 8)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=SHARES, help="one class only")
-    parser.add_argument("--behind", action="store_true", help="e-bikes at eye level from behind")
+    parser.add_argument(
+        "--behind", action="store_true", help="from behind at eye level; e-bikes unless --only names others"
+    )
     parser.add_argument("--held-out", action="store_true", help="with --behind: the e-bike kept for checks")
     args = parser.parse_args()
-    if args.held_out and not args.behind:
-        parser.error("--held-out goes with --behind")
+    only = args.only or ("e_bike" if args.behind else None)
+    if args.held_out and not (args.behind and only == "e_bike"):
+        parser.error("--held-out goes with --behind, for e-bikes")
     args.out.mkdir(parents=True, exist_ok=True)
     try:
         bpy = require_bpy()
@@ -92,7 +96,7 @@ def main() -> int:
     for number in range(args.count):
         rng = np.random.default_rng((args.seed, number))
         kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-        kind = "e_bike" if args.behind else args.only or kind
+        kind = only or kind
         path = args.out / f"{kind}_{args.seed:02d}_{number:04d}.png"
         if path.is_file():
             continue

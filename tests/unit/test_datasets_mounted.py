@@ -9,9 +9,9 @@ from datasets import ceiling
 from datasets import mounted as module
 from datasets.boxes import Box, Sample
 from datasets.ceiling import crowds
-from datasets.mounted import LEAST_SEEN, SEAT, lay, mounted, riders
+from datasets.mounted import LEAST_SEEN, SEAT, afoot, lay, lay_alone, mounted, riders
 from datasets.shapes import Cutout
-from vision.types import E_BIKE, PERSON
+from vision.types import BICYCLE, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR
 
 GREEN, RED = (0, 220, 0), (0, 0, 220)
 
@@ -93,6 +93,49 @@ def test_scenes_go_through_all_grounds_and_one_seed_makes_the_same(monkeypatch: 
     again = next(riders(([ROOM], [], [other]), [BIKE], [PERSON_CUT], np.random.default_rng(5)))
     assert np.array_equal(again.image, made[0].image)
     assert not list(riders(([ROOM],), [BIKE], [], np.random.default_rng(5)))
+
+
+@pytest.mark.parametrize("class_id", [STROLLER, WHEELCHAIR])
+def test_nobody_sits_on_a_stroller_and_most_stand_right_behind_it(class_id: int) -> None:
+    off, tops = [], []
+    for seed in range(60):
+        _, vehicle, person = mounted(
+            piece(class_id, (60, 100), GREEN), PERSON_CUT, np.random.default_rng(seed), sat=False
+        )
+        rows, columns = np.nonzero(person > 128)
+        own = np.nonzero(vehicle > 128)[1]
+        off.append(abs(columns.mean() - (own.mean() if len(own) else columns.mean())) / 60)
+        tops.append(rows.min())
+    assert np.mean(np.array(off) < 0.3) > 0.5
+    assert max(tops) == 0, "whoever stands is seen from head to foot"
+
+
+def test_a_piece_alone_has_its_own_label_and_leaves_little_outside() -> None:
+    made = [lay_alone(ROOM, PERSON_CUT, np.random.default_rng(seed), "x") for seed in range(40)]
+    laid = [one for one in made if one is not None]
+    assert len(laid) > 30
+    assert all([b.class_id for b in one.boxes] == [PERSON] for one in laid)
+
+
+def test_afoot_shows_everything_but_an_e_bike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AFOOT", 120)
+    others = [piece(class_id, (60, 100), GREEN) for class_id in (STROLLER, WHEELCHAIR, BICYCLE, KICK_SCOOTER)]
+    garage = Sample(ROOM.image, (Box(E_BIKE, 10, 10, 90, 90),), "garage", "drawn/garage")
+    grounds = ([ROOM, garage], [garage])
+    made = list(afoot(grounds, [[BIKE, *others], others[:1]], [PERSON_CUT], np.random.default_rng(3)))
+    assert {one.source for one in made} == {"drawn/room"}
+    classes = [{b.class_id for b in one.boxes} for one in made]
+    assert set().union(*classes) == {STROLLER, WHEELCHAIR, BICYCLE, KICK_SCOOTER, PERSON}
+    kinds = [one.name.split("_")[1] for one in made]
+    assert {kind: kinds.count(kind) > 10 for kind in set(kinds)} == {
+        "person": True,
+        "both": True,
+        "vehicle": True,
+    }
+    for kind, own in zip(kinds, classes, strict=True):
+        assert (PERSON in own) == (kind != "vehicle")
+        assert len(own) == (2 if kind == "both" else 1)
+    assert not list(afoot(grounds, [[BIKE]], [PERSON_CUT], np.random.default_rng(3)))
 
 
 def test_a_crowd_stands_in_front_of_every_e_bike(monkeypatch: pytest.MonkeyPatch) -> None:
