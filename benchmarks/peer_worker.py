@@ -1,12 +1,14 @@
-"""One detector of somebody else behind a pipe: reads frame numbers, answers with the seconds that each took.
+"""One detector, ours or another, behind a pipe: reads frame numbers, answers with the seconds that each took.
 
-Runs under any Python that has the library, so it imports nothing of Liftguard. `benchmarks.peers` starts it:
-KIND MODEL SIZE THREADS FRAMES SPINNING, the last 0 or 1, for what runs ONNX Runtime.
+Runs under any Python that has the library, so it imports nothing of Liftguard unless that is what takes part.
+`benchmarks.peers` starts it: KIND MODEL SIZE THREADS FRAMES SPINNING, the last 0 or 1, for what runs ONNX
+Runtime. MODEL is a file, or with the kind ``liftguard`` a name in the manifest.
 """
 
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 
@@ -26,6 +28,26 @@ def same_session(threads: int, spinning: str) -> None:
         return opened(model, options, *others, **named)
 
     ort.InferenceSession = session
+
+
+def liftguard(model: str, _size: int, threads: int) -> "Callable[[Any], None]":
+    """Ours, whole: detector, tracks, vote, zones and presence, with the motion gate open."""
+    from api.load import load_settings
+    from api.main import build_detector
+    from vision.gate import OpenGate
+    from vision.perceive import Perceiver
+    from vision.types import Frame
+
+    settings = load_settings(overrides={"detector.model": model, "detector.threads": threads})
+    detector = build_detector(settings)
+    perceiver = Perceiver(detector, operating_conf=detector.operating_conf, gate=OpenGate())
+    turns = count()
+
+    def look(image: Any) -> None:
+        turn = next(turns)
+        perceiver.look(Frame(image, turn / 10, turn))
+
+    return look
 
 
 def ultralytics(model: str, size: int, threads: int) -> "Callable[[Any], None]":
@@ -101,9 +123,8 @@ def main() -> None:
 
     same_session(int(threads), spinning)
     images = np.load(frames, mmap_mode="r")
-    look = {"ultralytics": ultralytics, "supervision": supervision, "opencv": opencv}[kind](
-        model, int(size), int(threads)
-    )
+    kinds = {"liftguard": liftguard, "ultralytics": ultralytics, "supervision": supervision, "opencv": opencv}
+    look = kinds[kind](model, int(size), int(threads))
     print("ready", flush=True)
     for line in sys.stdin:
         image = np.array(images[int(line)])

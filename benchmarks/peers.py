@@ -1,7 +1,7 @@
 """Ours beside others on the same model and the same frames: ultralytics, supervision, OpenCV DNN.
 
-Ours does more: tracks, the class vote, zones and presence are in its time. Every peer runs in a process of
-its own, with the threads and session options of ours: what runs ONNX Runtime takes part twice, without
+Ours does more: tracks, the class vote, zones and presence are in its time. Everybody runs in a process of
+their own, with the threads and session options of ours: what runs ONNX Runtime takes part twice, without
 busy-waiting as Liftguard's default is, and with it as ONNX Runtime's is. Frame after frame all of them look
 in turn, in an order drawn anew each time and with a rest before each, so that nobody meets the threads of
 the one before still spinning and a noisy machine disturbs all alike. A peer that cannot be loaded is left out
@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import count, cycle, islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -28,31 +28,25 @@ from rich.console import Console
 from rich.progress import track
 
 from api.load import load_settings
-from api.main import build_detector
 from benchmarks.report import Target, emit, parser, run, spread
 from models.manifest import load_manifest
 from vision.errors import ConfigError
-from vision.gate import OpenGate
-from vision.perceive import Perceiver
 from vision.sources import iter_frames
-from vision.types import Frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from api.settings import Settings
-    from vision.types import Image
 
 WARM_UP: Final = 10
+OURS: Final = "ours"
 REST_S: Final = 0.1  # seconds; ONNX Runtime's threads spin for 50 ms after a run (measured by processor time)
 BUSY: Final = ", busy-waiting"
-OURS: Final = {"ours": False, f"ours{BUSY}": True}
 WORKER: Final = Path(__file__).with_name("peer_worker.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """Somebody else's pipeline, and which of ours it is measured against."""
+    """A pipeline, and which of ours it is measured against."""
 
     name: str
     kind: str  # of `peer_worker`
@@ -63,11 +57,22 @@ class Contestant:
     @property
     def against(self) -> str:
         """Ours with the same session options."""
-        return f"ours{BUSY}" if self.spinning else "ours"
+        return OURS + BUSY if self.spinning else OURS
+
+    @property
+    def own(self) -> bool:
+        """Whether it is ours itself."""
+        return self.kind == "liftguard"
+
+    def command(self, how: tuple[int, int, Path]) -> list[str]:
+        """The worker's command line. Args: how: longest side, threads, file of frames."""
+        # -P: no module of this folder may stand in for one of ours with the same name.
+        python = [self.python, "-P"] if self.own else [self.python]
+        return [*python, str(WORKER), self.kind, self.model, *map(str, how), str(int(self.spinning))]
 
 
 class Peer:
-    """One peer's process."""
+    """One contestant's process."""
 
     def __init__(self, name: str, command: list[str]) -> None:
         self.name = name
@@ -121,26 +126,25 @@ def main() -> None:
     entry = manifest.get(settings.detector.model)
     threads, size = settings.detector.threads, entry.size_wh[0]
     images = [frame.image for frame in islice(iter_frames("sample"), 200)]
-    looks = {name: _ours(settings, images, spinning) for name, spinning in OURS.items()}
     file = manifest.weights_dir / entry.file
     weights = options.weights or file.with_name(f"{file.stem.removesuffix('-int8')}.pt")
-    contestants = _contestants(str(file), str(weights), options.python)
+    contestants = _contestants(entry.name, str(file), str(weights), options.python)
     with tempfile.TemporaryDirectory(prefix="liftguard-bench-") as folder:
         frames = Path(folder) / "frames.npy"
         np.save(frames, np.stack(images))
         peers, left_out = _start(contestants, (size, threads, frames))
-        looks |= {peer.name: peer.look for peer in peers}
         try:
+            looks = {peer.name: peer.look for peer in peers}
             times = in_turns(looks, options.frames, len(images), random.Random(options.seed))  # noqa: S311
         finally:
             for peer in peers:
                 peer.stop()
-    against = {one.name: one.against for one in contestants}
+    against = {one.name: one.against for one in contestants if not one.own}
     rows = _rows(times, against)
     figures: dict[str, Any] = {"peers": rows, "left_out": left_out, "frames": options.frames}
     figures |= {"model": entry.name, "model_sha256": entry.sha256, "threads": threads}
-    busy = [one.name for one in contestants if one.spinning and one.name in times]
-    figures["peers_busy_ours_not"] = factors(times, dict.fromkeys(busy, "ours"))
+    busy = [one.name for one in contestants if one.spinning and not one.own and one.name in times]
+    figures["peers_busy_ours_not"] = factors(times, dict.fromkeys(busy, OURS))
     targets = [
         Target(f"peers.{name}.{what}", f"ahead of it: {against[name]}", least=1.0)
         for name in rows
@@ -159,27 +163,12 @@ def main() -> None:
     emit("peers", figures, options, targets=targets, draw=draw)
 
 
-def _ours(settings: Settings, images: list[Image], spinning: bool) -> Callable[[int], float]:
-    """Our pipeline on one of the images. Returns: seconds for the image of that number."""
-    chosen = settings.detector.model_copy(update={"spinning": spinning})
-    detector = build_detector(settings.model_copy(update={"detector": chosen}))
-    pipeline = Perceiver(detector, operating_conf=detector.operating_conf, gate=OpenGate())
-    turns = count()
-
-    def look(number: int) -> float:
-        turn = next(turns)
-        image = images[number].copy()  # as each peer makes one: just written, like a decoder's
-        begin = time.perf_counter()
-        pipeline.look(Frame(image, turn / 10, turn))
-        return time.perf_counter() - begin
-
-    return look
-
-
-def _contestants(onnx: str, weights: str, python: str) -> list[Contestant]:
-    """Everybody else; PyTorch and OpenCV wait in their own way, which is not set."""
+def _contestants(name: str, onnx: str, weights: str, python: str) -> list[Contestant]:
+    """Everybody; PyTorch and OpenCV wait in their own way, which is not set."""
     runs_onnx = [("ultralytics, ONNX", "ultralytics"), ("supervision", "supervision")]
     return [
+        Contestant(OURS, "liftguard", name, sys.executable),
+        Contestant(OURS + BUSY, "liftguard", name, sys.executable, spinning=True),
         *(Contestant(name, kind, onnx, python) for name, kind in runs_onnx),
         *(Contestant(name + BUSY, kind, onnx, python, spinning=True) for name, kind in runs_onnx),
         Contestant("ultralytics, PyTorch", "ultralytics", weights, python),
@@ -188,12 +177,16 @@ def _contestants(onnx: str, weights: str, python: str) -> list[Contestant]:
 
 
 def _start(contestants: list[Contestant], how: tuple[int, int, Path]) -> tuple[list[Peer], dict[str, str]]:
-    """Every peer that can take part, and why the others cannot."""
-    peers, left_out = [], {}
+    """Everybody who can take part, and why the others cannot. Raises: ConfigError if ours cannot."""
+    peers: list[Peer] = []
+    left_out: dict[str, str] = {}
     for one in contestants:
-        call = [one.python, str(WORKER), one.kind, one.model, *map(str, how), str(int(one.spinning))]
-        peer = Peer(one.name, call)
+        peer = Peer(one.name, one.command(how))
         trouble = peer.trouble()
+        if trouble and one.own:
+            for started in (*peers, peer):
+                started.stop()
+            raise ConfigError(f"Liftguard itself cannot take part: {trouble}; see whether `make run` works")
         if trouble:
             left_out[one.name] = trouble
             peer.stop()

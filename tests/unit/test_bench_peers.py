@@ -11,11 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 import pytest
 
 from benchmarks import peer_worker, peers
 from tests.support.tiny_world import tiny_manifest
+from vision.errors import ConfigError
 
 
 def test_all_see_the_same_frames_in_changing_order() -> None:
@@ -75,3 +77,10 @@ def test_who_cannot_take_part_is_named_with_the_reason(
     told = json.loads(capsys.readouterr().out)
     assert "No module named" in told["left_out"]["supervision"]
     assert {"ours", "ours, busy-waiting"} <= set(told["peers"])
+
+
+def test_without_ours_there_is_nothing_to_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "frames.npy", np.zeros((1, 48, 64, 3), np.uint8))
+    ours = peers.Contestant("ours", "liftguard", "no-such-model", sys.executable)
+    with pytest.raises(ConfigError, match="no-such-model"):
+        peers._start([ours], (64, 1, tmp_path / "frames.npy"))
