@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from itertools import count
 from typing import TYPE_CHECKING
 
 from api.about import version
@@ -41,6 +42,7 @@ from hardware.hold import HoldRules, Signal
 from hardware.relay import Relay
 from hardware.slot import PresenceSlot
 from models.detector import OnnxDetector
+from models.helper_cpus import helper_cpus
 from models.manifest import Manifest, ModelEntry, load_manifest
 from vision.clips.rules import ClipRules
 from vision.errors import LiftguardError
@@ -62,10 +64,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def build_detector(settings: Settings) -> OnnxDetector:
-    """The detector that the settings name, warmed up. Raises: ModelError."""
-    manifest = load_manifest(settings.detector.manifest)
-    return _detector(settings, manifest, manifest.get(settings.detector.model), settings.detector.threads)
+def build_detector(settings: Settings, place: int = 0) -> OnnxDetector:
+    """The detector that the settings name, warmed up. Raises: ModelError.
+
+    Args: place: its number among those of this process, whose helper threads shall not meet.
+    """
+    chosen = settings.detector
+    manifest = load_manifest(chosen.manifest)
+    cpus = helper_cpus(chosen.threads, place) if chosen.pin_threads else ()
+    return _detector(settings, manifest, manifest.get(chosen.model), chosen.threads, cpus)
 
 
 def build_head_detector(settings: Settings) -> OnnxDetector:
@@ -74,13 +81,16 @@ def build_head_detector(settings: Settings) -> OnnxDetector:
     return _detector(settings, manifest, manifest.for_heads(settings.detector.model), 1)
 
 
-def _detector(settings: Settings, manifest: Manifest, entry: ModelEntry, threads: int) -> OnnxDetector:
+def _detector(
+    settings: Settings, manifest: Manifest, entry: ModelEntry, threads: int, cpus: Sequence[int] = ()
+) -> OnnxDetector:
     return OnnxDetector(
         entry,
         manifest.weights_dir,
         providers=settings.detector.providers,
         intra_op_threads=threads,
         spinning=settings.detector.spinning,
+        helper_cpus=cpus,
     )
 
 
@@ -211,8 +221,9 @@ def build_guard(settings: Settings, read_again: Callable[[], Settings] | None = 
         elevators = []
         shared = share_cores(settings)
         turns = Turns(places_for(os.cpu_count() or 1, shared.detector.threads))
+        number = count()
         for elevator, relay in zip(settings.elevators, relays, strict=True):
-            detector = build_detector(shared)  # one each: it looks at one picture at a time
+            detector = build_detector(shared, next(number))  # one each: it looks at one picture at a time
             built = build_elevator(
                 settings, elevator, relay, detector, recorder, converter, metrics, times, turns
             )
@@ -232,7 +243,7 @@ def build_guard(settings: Settings, read_again: Callable[[], Settings] | None = 
             can_restart=is_started_again(os.environ),
             sweeper=build_sweeper(settings, times),
             reload=ModelReload(
-                lambda: build_detector(share_cores(read_again() if read_again else settings)),
+                lambda: build_detector(share_cores(read_again() if read_again else settings), next(number)),
                 elevators,
                 model,
                 lambda outcome: metrics.model_reloads.labels(outcome).inc(),

@@ -61,6 +61,10 @@ class DetectorSettings(Table):
     spinning: bool = Field(
         False, description="Busy-wait for work: faster on idle cores, much slower on shared ones, and warm"
     )
+    pin_threads: bool = Field(
+        True,
+        description="Keep each helper thread on a CPU of its own, which takes a third off a picture (Linux)",
+    )
 
 
 class VisionSettings(Table):

@@ -159,7 +159,7 @@ def main() -> None:
         for number in track(range(options.clips), "clips", console=Console(stderr=True), transient=True):
             clips.get(number)
         return
-    detectors = [build_detector(settings) for _ in range(options.at_once)]
+    detectors = [build_detector(settings, place) for place in range(options.at_once)]
     name = f"{detectors[0].sha256[:8]}-{where_measured()['commit']}-{options.seed}-{options.at_once}.jsonl"
     found = play_all(settings, detectors, clips, options, options.out / "end_to_end" / name)
     figures: dict[str, Any] = {

@@ -35,7 +35,8 @@ class OnnxDetector:
 
     Args: ``providers`` are ONNX Runtime's names, best first; ``intra_op_threads`` work on one picture;
     ``spinning`` lets them busy-wait between pictures: a little faster on an idle machine, slower and hot on
-    a busy one; ``warmup`` is the number of runs on a grey picture before the first real one.
+    a busy one; ``helper_cpus`` is where each of them but the first stays (`models.helper_cpus`), empty:
+    anywhere; ``warmup`` is the number of runs on a grey picture before the first real one.
     Raises: ModelError if the file is missing or altered, its input, output or class list is not what the
     manifest says, a provider is not available, or the first run fails.
 
@@ -51,6 +52,7 @@ class OnnxDetector:
         providers: Sequence[str] = ("CPUExecutionProvider",),
         intra_op_threads: int = 2,
         spinning: bool = False,
+        helper_cpus: Sequence[int] = (),
         warmup: int = 2,
     ) -> None:
         self._entry = entry
@@ -63,7 +65,7 @@ class OnnxDetector:
 
         check_providers(providers)
         data = entry.read_weights(weights_dir)
-        self._session = open_session(entry, data, providers, intra_op_threads, spinning)
+        self._session = open_session(entry, data, providers, intra_op_threads, spinning, helper_cpus)
         self._input_name, self._output_name = check_model(entry, self._session)
         self._warm_up(max(1, warmup))
 

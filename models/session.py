@@ -43,10 +43,16 @@ def check_providers(providers: Sequence[str]) -> None:
 
 
 def open_session(
-    entry: ModelEntry, data: bytes, providers: Sequence[str], intra_op_threads: int, spinning: bool
+    entry: ModelEntry,
+    data: bytes,
+    providers: Sequence[str],
+    intra_op_threads: int,
+    spinning: bool,
+    helper_cpus: Sequence[int] = (),
 ) -> Any:
     """A session with explicit threads (onnxruntime.ai/docs/performance/tune-performance/threading.html).
 
+    Args: helper_cpus: where each thread but the first stays; empty: wherever the system puts it.
     Raises: ModelError if ONNX Runtime cannot load it or the first provider does not start.
     """
     options = ort.SessionOptions()
@@ -55,6 +61,9 @@ def open_session(
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
+    if helper_cpus:  # ONNX Runtime counts CPUs from 1
+        places = ";".join(str(cpu + 1) for cpu in helper_cpus)
+        options.add_session_config_entry("session.intra_op_thread_affinities", places)
     try:
         session = ort.InferenceSession(data, options, providers=list(providers))
     except ORT_ERRORS as exc:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
 from tests.support.tiny_onnx import cells, entry_for, make_head, write_model
+from tests.support.waiting import eventually
 from vision.errors import ModelError
 from vision.types import CLASS_NAMES, E_BIKE, PERSON, Detections, Detector, Image, MirroringDetector
 
@@ -182,6 +185,29 @@ def test_a_model_without_names_and_with_symbolic_sides_runs(tmp_path: Path) -> N
     )
 
     assert len(OnnxDetector(entry_for(path), tmp_path, spinning=True).detect(picture())) == 2
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="wants two CPUs of Linux"
+)
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_helper_thread_stays_where_it_is_told(tmp_path: Path, which: int) -> None:
+    cpu = sorted(os.sched_getaffinity(0))[which]
+    before = _threads()
+    entry = entry_for(write_model(tmp_path, HEAD))
+    detector = OnnxDetector(entry, tmp_path, intra_op_threads=2, helper_cpus=(cpu,))
+    # A new thread moves to its CPU itself, once it runs.
+    eventually(lambda: [on for task, on in _threads().items() if task not in before] == [{cpu}], 10)
+    assert len(detector.detect(picture())) == 2
+
+
+def _threads() -> dict[str, set[int]]:
+    """The CPUs of each thread of this process."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            found[task.name] = os.sched_getaffinity(int(task.name))
+    return found
 
 
 @pytest.mark.parametrize(
