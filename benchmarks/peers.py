@@ -1,8 +1,9 @@
 """Ours beside others on the same model and the same frames: ultralytics, supervision, OpenCV DNN.
 
 Ours does more: tracks, the class vote, zones and presence are in its time. Everybody runs in a process of
-their own, with the threads and session options of ours: what runs ONNX Runtime takes part twice, without
-busy-waiting as Liftguard's default is, and with it as ONNX Runtime's is. Frame after frame all of them look
+their own, with as many threads as ours: what runs ONNX Runtime takes part twice, without busy-waiting as
+Liftguard's default is, and with it as ONNX Runtime's is. Where helper threads stay (`models.helper_cpus`) is
+part of ours, as it is of each pipeline how it cuts and fills its input. Frame after frame all of them look
 in turn, in an order drawn anew each time and with a rest before each, so that nobody meets the threads of
 the one before still spinning and a noisy machine disturbs all alike. A peer that cannot be loaded is left out
 by name; `--python` names a Python that has ultralytics and supervision.
@@ -36,7 +37,6 @@ from vision.sources import iter_frames
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 WARM_UP: Final = 10
 OURS: Final = "ours"
 REST_S: Final = 0.1  # seconds; ONNX Runtime's threads spin for 50 ms after a run (measured by processor time)
@@ -56,7 +56,7 @@ class Contestant:
 
     @property
     def against(self) -> str:
-        """Ours with the same session options."""
+        """Ours that waits in the same way."""
         return OURS + BUSY if self.spinning else OURS
 
     @property
