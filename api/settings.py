@@ -63,7 +63,7 @@ class DetectorSettings(Table):
     )
     pin_threads: bool = Field(
         True,
-        description="Keep each helper thread on a CPU of its own, which takes a third off a picture (Linux)",
+        description="Keep each helper thread on a CPU of its own: up to a third less time (Linux)",
     )
 
 
