@@ -3,8 +3,8 @@
 A picture wakes each helper some eighty times, and Linux likes to wake a thread on the CPU of whoever wakes
 it: then both take turns on one core. On two cores of an AMD EPYC, a picture every 60 ms
 (`liftguard-s-352-int8`, 352 x 224 px), one thread took 24.5 ms, two 25.3, and two of which the helper stays
-on a CPU of its own 17.5, with hardly more processor time; beside a busy program 22.6, 24.7 and 17.8. Other
-hours: a tenth to a quarter less (`models/quantize.md`).
+on a CPU of its own 17.5, with hardly more processor time; beside a busy program 22.6, 24.7 and 17.8. Another
+hour: 6 to 25 % less (`models/quantize.md`).
 """
 
 from __future__ import annotations
