@@ -83,7 +83,8 @@ def _made(stock: Stock, rng: np.random.Generator, seed: int) -> Iterator[tuple[s
     if given.landing is not None:
         yield "landing", landings(stock.landings, stock.sideways, np.random.default_rng((seed, 14)))
     if given.behind is not None:
-        yield "behind", from_behind(stock.rooms, stock.e_bikes_behind, np.random.default_rng((seed, 15)))
+        behind = [c for c in stock.behind if c.class_id == E_BIKE]
+        yield "behind", from_behind(stock.rooms, behind, np.random.default_rng((seed, 15)))
     if given.whole is None:
         return
     bikes = [c for c in stock.real if c.class_id == E_BIKE]
@@ -96,9 +97,9 @@ def _made(stock: Stock, rng: np.random.Generator, seed: int) -> Iterator[tuple[s
     yield "crowds", crowds(stock.cabins, bikes, people, stock.cloths, np.random.default_rng((seed, 17)))
     if given.behind is not None:
         own = np.random.default_rng((seed, 18))
-        yield "mounted", riders((stock.rooms, *grounds), stock.e_bikes_behind, upright, own)
-        others = [[c for c in stock.behind if c.class_id != E_BIKE], vehicles]
-        yield "afoot", afoot((stock.rooms, *grounds), others, upright, np.random.default_rng((seed, 19)))
+        yield "mounted", riders((stock.rooms, *grounds), stock.behind, upright, own)
+        own = np.random.default_rng((seed, 19))
+        yield "afoot", afoot((stock.rooms, *grounds), (stock.behind, vehicles), upright, own)
 
 
 def _describe(out: Path, seed: int, sets: Mapping[str, Mapping[str, object]]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from datasets.boxes import Box, Sample, overlap_share
 from datasets.composite import Rng, camera_look, fit, recolour
+from datasets.drawing import one_of
 from datasets.faults import fisheye, recorded
 from datasets.shapes import Cutout, mask_box
 from vision.types import E_BIKE, PERSON, Image
@@ -195,15 +196,15 @@ def scene(
     for vehicle in vehicles:
         cloth = None
         if cloths and vehicle.class_id == E_BIKE and rng.random() < 0.15:
-            cloth = cloths[int(rng.integers(len(cloths)))]
+            cloth = one_of(cloths, rng)
         is_render = vehicle.source.startswith("render/")
         box = made.lay(vehicle, 20.0 if is_render else 60.0, cloth=cloth)
         in_front = int(rng.integers(1, 3)) if crowded else int(rng.random() < 0.5)
         for _ in range(in_front if box is not None and people else 0):
-            made.lay(people[int(rng.integers(len(people)))], 25.0, over=box)
+            made.lay(one_of(people, rng), 25.0, over=box)
     if not vehicles:
         for _ in range(int(rng.integers(1, 4)) if people else 0):
-            made.lay(people[int(rng.integers(len(people)))], 40.0)
+            made.lay(one_of(people, rng), 40.0)
     if vehicles and not any(b.class_id == vehicles[0].class_id for b in made.boxes):
         return None
     image, boxes = np.clip(made.canvas, 0, 255).astype(np.uint8), tuple(made.boxes)
@@ -221,7 +222,7 @@ def crowds(
 ) -> Iterator[Sample]:
     """`CROWDED` e-bikes with people in front of each: most that were missed under this camera stood so."""
     for i in range(CROWDED if cabins and bikes and people else 0):
-        ground, bike = cabins[int(rng.integers(len(cabins)))], bikes[int(rng.integers(len(bikes)))]
+        ground, bike = one_of(cabins, rng), one_of(bikes, rng)
         made = scene(ground, [bike], people, cloths, rng, f"crowd_{i}", bike.source, crowded=True)
         if made is not None:
             yield made

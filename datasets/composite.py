@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import Box, Sample, cut_boxes, overlap_share, warp_boxes
+from datasets.drawing import one_of
 from datasets.shapes import Cutout, mask_box
 from vision.types import PERSON, Image
 
@@ -152,7 +153,7 @@ def place(
     kept = list(boxes)
     for cutout in cutouts:
         people = [b for b in kept if b.class_id == PERSON and b.y2 - b.y1 > 0.3 * h]
-        owner = people[int(rng.integers(len(people)))] if eye_level and people else None
+        owner = one_of(people, rng) if eye_level and people else None
         # A vehicle is about as long as its owner is tall; without one, any size that a cabin shows.
         length = (
             (owner.y2 - owner.y1) * rng.uniform(0.75, 1.15) if owner else min(h, w) * rng.uniform(0.35, 0.95)

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import cv2
 import numpy as np
@@ -31,6 +31,7 @@ from rich.progress import Progress
 from datasets.boxes import Sample
 from datasets.ceiling import scene
 from datasets.composite import Rng, distant, view
+from datasets.drawing import one_of
 from datasets.folder import folder_digest, write_sample
 from datasets.shapes import Cutout
 from datasets.sources import load_teacher
@@ -41,8 +42,6 @@ from models.detector import OnnxDetector
 from models.manifest import load_manifest
 from vision.errors import ConfigError, LiftguardError
 from vision.types import E_BIKE, PERSON, Detector, Image
-
-T = TypeVar("T")
 
 CALLED_FROM: Final = 0.2
 """An e-bike seen from this confidence on where there is none is an error to learn from: half of what a door
@@ -75,8 +74,8 @@ def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
     makers: dict[str, Callable[[], Sample | None]] = {
         "empty": lambda: _scene(supply, [], [], rng),
         "people": lambda: _scene(supply, [], supply.people, rng),
-        "vehicle": lambda: _scene(supply, [_one(supply.vehicles, rng)], supply.people, rng),
-        "picture": lambda: _look(_one(supply.pictures, rng), rng),
+        "vehicle": lambda: _scene(supply, [one_of(supply.vehicles, rng)], supply.people, rng),
+        "picture": lambda: _look(one_of(supply.pictures, rng), rng),
     }
     needs = {"people": supply.people, "vehicle": supply.vehicles, "picture": supply.pictures}
     kinds = [kind for kind in SHARES if kind not in needs or needs[kind]]
@@ -184,13 +183,9 @@ def main() -> None:
     print(json.dumps(described["sets"][own]))
 
 
-def _one(of: Sequence[T], rng: Rng) -> T:
-    return of[int(rng.integers(len(of)))]
-
-
 def _scene(supply: Supply, vehicles: list[Cutout], people: Sequence[Cutout], rng: Rng) -> Sample | None:
     grounds = supply.drawn if supply.drawn and rng.random() < RENDERED_SHARE else supply.cabins
-    ground = _one(grounds, rng)
+    ground = one_of(grounds, rng)
     return scene(ground, vehicles, people, supply.cloths, rng, "", ground.source)
 
 

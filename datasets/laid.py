@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datasets.boxes import Sample
 from datasets.ceiling import scene
 from datasets.composite import Rng, place
+from datasets.drawing import one_of
 from datasets.shapes import Cutout
 from datasets.split import is_val
 from datasets.stock import Stock, only_people, roomy
@@ -43,11 +44,11 @@ def ceiling_scenes(stock: Stock, rng: Rng) -> Iterator[Sample]:
     for label, own, count in plans:
         for i in range(count if cabins and (own or label == "people") else 0):
             grounds = grounds_by_kind[int(rng.choice(4, p=GROUND_SHARES))]
-            ground = grounds[int(rng.integers(len(grounds)))]
-            laid = [own[int(rng.integers(len(own)))]] if own else []
+            ground = one_of(grounds, rng)
+            laid = [one_of(own, rng)] if own else []
             if own and rest and rng.random() < 0.2:  # a second vehicle, now and then
-                laid.append(rest[int(rng.integers(len(rest)))])
-            cloths = [others[int(rng.integers(len(others)))].image] if others else []
+                laid.append(one_of(rest, rng))
+            cloths = [one_of(others, rng).image] if others else []
             source = laid[0].source if laid else ground.source
             made = scene(ground, laid, people, cloths, rng, f"ceiling_{label}_{i}", source)
             if made is not None:
@@ -62,10 +63,10 @@ def composites(stock: Stock, rng: Rng) -> Iterator[Sample]:
         for class_id, count in counts.items():
             own = [c for c in pieces if c.class_id == class_id]
             for i in range(count if own and grounds else 0):
-                chosen = [own[int(rng.integers(len(own)))]]
+                chosen = [one_of(own, rng)]
                 if rng.random() < 0.15:  # two vehicles at once, now and then
-                    chosen.append(pieces[int(rng.integers(len(pieces)))])
-                ground = grounds[int(rng.integers(len(grounds)))]
+                    chosen.append(one_of(pieces, rng))
+                ground = one_of(grounds, rng)
                 name = f"paste_{CLASS_NAMES[class_id]}_{'eye' if eye_level else 'top'}_{i}"
                 yield place(ground, chosen, rng, name, eye_level=eye_level)
 
@@ -73,5 +74,5 @@ def composites(stock: Stock, rng: Rng) -> Iterator[Sample]:
 def from_behind(rooms: Sequence[Sample], pieces: Sequence[Cutout], rng: Rng) -> Iterator[Sample]:
     """E-bikes from behind in eye-level rooms, now and then two."""
     for i in range(PASTED_BEHIND if rooms and pieces else 0):
-        laid = [pieces[int(rng.integers(len(pieces)))] for _ in range(1 + int(rng.random() < 0.15))]
-        yield place(rooms[int(rng.integers(len(rooms)))], laid, rng, f"behind_{i}", eye_level=True)
+        laid = [one_of(pieces, rng) for _ in range(1 + int(rng.random() < 0.15))]
+        yield place(one_of(rooms, rng), laid, rng, f"behind_{i}", eye_level=True)

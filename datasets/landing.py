@@ -13,6 +13,7 @@ import numpy as np
 
 from datasets.boxes import Box, Sample, overlap_share
 from datasets.composite import Rng, fit, recolour, view
+from datasets.drawing import one_of
 from datasets.shapes import Cutout
 from datasets.split import is_val
 from vision.types import E_BIKE, PERSON, STROLLER, WHEELCHAIR
@@ -72,7 +73,7 @@ def landings(drawn: Sequence[Sample], pieces: Sequence[Cutout], rng: Rng) -> Ite
         rooms = [b for b in ground.boxes if b.class_id != PERSON and b.x2 - b.x1 < ROOM * (b.y2 - b.y1)]
         for i in range(LAID if rooms and kinds else 0):
             own = fronts[int(rng.choice(kinds, p=share / share.sum()))]
-            piece = own[int(rng.integers(len(own)))]
-            place = rooms[int(rng.integers(len(rooms)))]
+            piece = one_of(own, rng)
+            place = one_of(rooms, rng)
             name = f"{ground.name}_real{i}"
             yield view(lay_over(ground, place, piece, rng, name), rng, name, 8.0)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -19,9 +18,11 @@ from numpy.typing import NDArray
 
 from datasets.boxes import Sample, overlap_share
 from datasets.composite import Rng, camera_look, fit, laid_over, match_light
+from datasets.drawing import one_of
 from datasets.faults import recorded
 from datasets.shapes import Cutout, mask_box
 from datasets.split import is_val
+from datasets.stock import has_class
 from vision.types import BICYCLE, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR, Image
 
 SCENES = 520
@@ -54,7 +55,6 @@ RECORDED_SHARE = 0.25
 """Of the scenes: as a recorder stores them."""
 
 Mask = NDArray[np.uint8]
-T = TypeVar("T")
 
 
 def mounted(vehicle: Cutout, person: Cutout, rng: Rng, *, sat: bool) -> tuple[Image, Mask, Mask]:
@@ -179,8 +179,8 @@ def riders(
     people = _of_training(people, PERSON)
     bikes = _of_training(bikes, E_BIKE)
     for i in range(SCENES if grounds and bikes and people else 0):
-        ground = _one(grounds[i % len(grounds)], rng)
-        made = lay(ground, _one(bikes, rng), _one(people, rng), rng, f"mounted_{i}")
+        ground = one_of(grounds[i % len(grounds)], rng)
+        made = lay(ground, one_of(bikes, rng), one_of(people, rng), rng, f"mounted_{i}")
         if made is not None:
             yield made
 
@@ -196,7 +196,7 @@ def afoot(
     Args: grounds: by kind; what shows an e-bike is left out. vehicles: by where they come from; drawn by
     class, then by origin, so that none is rare, and never an e-bike.
     """
-    grounds = [[s for s in kind if all(b.class_id != E_BIKE for b in s.boxes)] for kind in grounds]
+    grounds = [[s for s in kind if not has_class(s, E_BIKE)] for kind in grounds]
     grounds = [kind for kind in grounds if kind]
     people = _of_training(people, PERSON)
     pools = [
@@ -207,9 +207,9 @@ def afoot(
     pools = [pool for pool in pools if pool]
     shares = list(KINDS.values())
     for i in range(AFOOT if grounds and pools and people else 0):
-        ground = _one(grounds[i % len(grounds)], rng)
+        ground = one_of(grounds[i % len(grounds)], rng)
         kind = str(rng.choice(list(KINDS), p=shares))
-        vehicle, person = _one(_one(_one(pools, rng), rng), rng), _one(people, rng)
+        vehicle, person = one_of(one_of(one_of(pools, rng), rng), rng), one_of(people, rng)
         name = f"afoot_{kind}_{i}"
         if kind == "both":
             made = lay(ground, vehicle, person, rng, name)
@@ -221,7 +221,3 @@ def afoot(
 
 def _of_training(pieces: Sequence[Cutout], class_id: int) -> list[Cutout]:
     return [c for c in pieces if c.class_id == class_id and not is_val(c.source)]
-
-
-def _one(of: Sequence[T], rng: Rng) -> T:
-    return of[int(rng.integers(len(of)))]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datasets.boxes import Sample
 from datasets.ceiling import scene
 from datasets.composite import Rng
+from datasets.drawing import one_of
 from datasets.shapes import Cutout
 from datasets.split import is_val
 from vision.types import BICYCLE, CLASS_NAMES, E_BIKE, PERSON, STROLLER, WHEELCHAIR
@@ -42,8 +43,8 @@ def standing(
         own = [c for c in vehicles if c.class_id == class_id and not is_val(c.source)]
         for i in range(count if own or class_id == PERSON else 0):
             kind = grounds[int(rng.choice(len(grounds), p=GROUND_SHARES))] or grounds[0]
-            ground = kind[int(rng.integers(len(kind)))]
-            laid = [] if class_id == PERSON else [own[int(rng.integers(len(own)))]]
+            ground = one_of(kind, rng)
+            laid = [] if class_id == PERSON else [one_of(own, rng)]
             source = laid[0].source if laid else ground.source
             made = scene(ground, laid, people, patterns, rng, f"stand_{CLASS_NAMES[class_id]}_{i}", source)
             if made is not None:

@@ -156,8 +156,3 @@ class Stock:
     def behind(self) -> Sequence[Cutout]:
         """Vehicles rendered from behind."""
         return [] if self.given.behind is None else list(rendered_pieces(self.given.behind))
-
-    @property
-    def e_bikes_behind(self) -> Sequence[Cutout]:
-        """The e-bikes of them."""
-        return [c for c in self.behind if c.class_id == E_BIKE]

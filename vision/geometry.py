@@ -45,13 +45,13 @@ def exact_iou(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.
     sides = np.minimum(one[:, None, 2:], two[:, 2:]) - np.maximum(one[:, None, :2], two[:, :2])
     np.maximum(sides, 0, out=sides)
     inter = sides[..., 0] * sides[..., 1]
-    union = (_area(one)[:, None] + _area(two)) - inter
+    union = (area(one)[:, None] + area(two)) - inter
     iou = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
     return np.asarray(np.minimum(iou, 1), np.float64)
 
 
-def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """In the precision of the boxes."""
+def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N,) px² of (N, 4) boxes, in their precision; an inverted box has area 0."""
     sides: NDArray[np.floating] = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return sides[:, 0] * sides[:, 1]
 

@@ -20,7 +20,7 @@ from lap import lapjv
 from numpy.typing import NDArray
 
 from vision import vote
-from vision.geometry import exact_iou, pair_iou
+from vision.geometry import area, exact_iou, pair_iou
 from vision.types import CLASS_NAMES, PERSON, Detections, Track
 from vision.vote import Scores, VoteParams, check_ranges
 
@@ -216,11 +216,11 @@ def _cost(live: list[Live], seen: list[Observed], t_s: float, p: TrackParams) ->
     predicted = np.array([_predicted(one, t_s, p) for one in live], np.float64)
     boxes = np.array([o.xyxy for o in seen], np.float64)
     iou = exact_iou(predicted, boxes)
-    sides, others = predicted[:, 2:] - predicted[:, :2], boxes[:, 2:] - boxes[:, :2]
+    sides = predicted[:, 2:] - predicted[:, :2]
     diagonal = np.hypot(sides[:, 0], sides[:, 1]) + _TINY
     apart = (predicted[:, :2] + predicted[:, 2:])[:, None] - (boxes[:, :2] + boxes[:, 2:])[None]
     shift = np.hypot(apart[..., 0] / 2, apart[..., 1] / 2) / diagonal[:, None]
-    areas, other = np.maximum(sides, 0).prod(axis=1) + _TINY, np.maximum(others, 0).prod(axis=1) + _TINY
+    areas, other = area(predicted) + _TINY, area(boxes) + _TINY
     ratio = np.maximum(areas[:, None] / other, other / areas[:, None])
     unseen_s = np.array([t_s - one.track.last_s for one in live])
     reach = (p.match_shift + p.shift_per_s * unseen_s)[:, None]

@@ -176,6 +176,25 @@ def loft(name: str, rings: Sequence[Sequence[Vec3]], mat: Any, *, closed: bool =
     return mesh_object(name, [point for ring in rings for point in ring], faces, mat)
 
 
+def along(name: str, sections: Sequence[tuple[float, float, float, float]], mat: Any, x: float = 0.0) -> Any:
+    """A closed round-edged shape along y; sections are (y, middle z, half width, half height)."""
+    rings = [
+        [(x + a, y, z + up) for a, up in rounded_ring(half_w, half_h)] for y, z, half_w, half_h in sections
+    ]
+    return loft(name, rings, mat)
+
+
+def sheet(name: str, rows: Sequence[Sequence[Vec3]], mat: Any) -> Any:
+    """A thin smooth surface through rows of as many points each."""
+    n = len(rows[0])
+    faces = [
+        (n * j + i, n * j + i + 1, n * (j + 1) + i + 1, n * (j + 1) + i)
+        for j in range(len(rows) - 1)
+        for i in range(n - 1)
+    ]
+    return mesh_object(name, [point for row in rows for point in row], faces, mat, smooth=True)
+
+
 def area_light(name: str, at: Vec3, size_xy: tuple[float, float], power_w: float, colour: RGB) -> Any:
     """Link a rectangular light that shines straight down."""
     bpy = require_bpy()

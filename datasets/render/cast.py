@@ -127,12 +127,7 @@ class Cast:
         self._place(kind, thing, (0.0, 0.0), rng, 1)
         thing.rotation_euler = (0.0, 0.0, float(rng.uniform(-math.pi, math.pi)))
         if kind == "wheelchair" and rng.uniform() < 0.6:
-            figure, heading = self._figures[0], math.degrees(thing.rotation_euler[2])
-            _dress(figure, rng)
-            _put(figure, _beside((0.0, 0.0), heading, 0.0, -0.07), heading)
-            figure.show(_sitting(rng, self._hands.get(thing.name)))
-            for part in figure.objects.values():
-                part.hide_render = False
+            self._seat(self._figures[0], thing, (0.0, 0.0), rng)
         return float(thing.rotation_euler[2])
 
     def _one_of(self, kind: str, rng: np.random.Generator) -> Any:
@@ -180,11 +175,9 @@ class Cast:
         if item.kind == "wheelchair":
             if rng.uniform() < 0.6:
                 figure = people.pop()
-                _dress(figure, rng)
-                _put(figure, _beside(spot, heading, 0.0, -0.07), heading)
-                figure.show(_sitting(rng, self._hands.get(thing.name)))
+                self._seat(figure, thing, spot, rng)
                 for part in figure.objects.values():
-                    part.hide_render, part.pass_index = False, item.index
+                    part.pass_index = item.index
                     item.objects.append(part)
             elif rng.uniform() < 0.5 and people:
                 self._stand(
@@ -202,6 +195,15 @@ class Cast:
             at = _beside(spot, heading, right, ahead)
             taken.append((*at, 0.25))
             self._stand(people.pop(), (*at, heading), items, rng, hands)
+
+    def _seat(self, figure: Figure, thing: Any, spot: tuple[float, float], rng: np.random.Generator) -> None:
+        """Show somebody in the wheelchair ``thing``, which stands at ``spot``."""
+        heading = math.degrees(thing.rotation_euler[2])
+        _dress(figure, rng)
+        _put(figure, _beside(spot, heading, 0.0, -0.07), heading)
+        figure.show(_sitting(rng, self._hands.get(thing.name)))
+        for part in figure.objects.values():
+            part.hide_render = False
 
     def _stand(
         self,

@@ -9,11 +9,10 @@ as they are most of what a camera sees from behind and from the front. Nose towa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.render.blender import RGB, Vec3, box, join, loft, material, mesh_object, rounded_ring, tube
+from datasets.render.blender import RGB, Vec3, along, box, join, material, sheet, tube
 
 FRONT_Y, REAR_Y = 0.60, -0.55
 SEAT_M = 0.74
@@ -86,29 +85,12 @@ def _wheel(y: float, r: float, tyre: float, hub_r: float, on: _Surfaces) -> list
     return parts
 
 
-def _sheet(name: str, rows: Sequence[Sequence[Vec3]], mat: Any) -> Any:
-    """A thin smooth surface through rows of as many points each."""
-    n = len(rows[0])
-    faces = [
-        (n * j + i, n * j + i + 1, n * (j + 1) + i + 1, n * (j + 1) + i)
-        for j in range(len(rows) - 1)
-        for i in range(n - 1)
-    ]
-    return mesh_object(name, [point for row in rows for point in row], faces, mat, smooth=True)
-
-
 def _mudguard(y: float, r: float, from_deg: float, to_deg: float, mat: Any) -> Any:
     """A curved plate around the tyre; angles from straight ahead, over the top."""
     out = r + 0.025
     turns = [math.radians(from_deg + (to_deg - from_deg) * i / 8) for i in range(9)]
     rows = [[(x, y + math.cos(t) * out, r + math.sin(t) * out) for x in (-0.06, 0.06)] for t in turns]
-    return _sheet("mudguard", rows, mat)
-
-
-def _body(sections: Sequence[tuple[float, float, float, float]], mat: Any) -> Any:
-    """A closed shape along the vehicle; sections are (y, middle z, half width, half height)."""
-    rings = [[(x, y, z + up) for x, up in rounded_ring(half_w, half_h)] for y, z, half_w, half_h in sections]
-    return loft("body", rings, mat)
+    return sheet("mudguard", rows, mat)
 
 
 def _front(look: EBikeLook, on: _Surfaces) -> list[Any]:
@@ -123,14 +105,14 @@ def _front(look: EBikeLook, on: _Surfaces) -> list[Any]:
         if look.mirrors:
             stalk = ((side * 0.20, 0.34, 1.03), (side * 0.30, 0.34, 1.18))
             parts.append(tube("stalk", stalk, 0.008, on.dark))
-            mirror = _body([(y, 1.21, 0.06, 0.04) for y in (0.33, 0.36)], on.dark)
+            mirror = along("body", [(y, 1.21, 0.06, 0.04) for y in (0.33, 0.36)], on.dark)
             mirror.location.x = side * 0.32
             parts.append(mirror)
     bar: list[Vec3] = [(-0.24, 0.32, 1.03), (-0.08, 0.40, 1.0), (0.08, 0.40, 1.0), (0.24, 0.32, 1.03)]
     parts.append(tube("bar", bar, 0.014, on.metal))
     cowl = [(0.34, 0.97, 0.10, 0.04), (0.42, 0.97, 0.12, 0.07), (0.50, 0.96, 0.06, 0.05)]
-    parts.append(_body(cowl, on.paint))
-    parts.append(_body([(0.48, 0.95, 0.055, 0.05), (0.52, 0.95, 0.04, 0.035)], on.lamp))
+    parts.append(along("body", cowl, on.paint))
+    parts.append(along("body", [(0.48, 0.95, 0.055, 0.05), (0.52, 0.95, 0.04, 0.035)], on.lamp))
     parts.append(_mudguard(FRONT_Y, r, 15.0, 150.0, on.paint))
     floor_z = 0.30 if look.panels else 0.27
     parts.append(box("floor", (-0.13, -0.08, floor_z - 0.06), (0.13, 0.32, floor_z), on.dark))
@@ -140,7 +122,7 @@ def _front(look: EBikeLook, on: _Surfaces) -> list[Any]:
         sections = ((0.30, 0.30, 0.13), (0.36, 0.45, 0.19), (0.42, 0.66, 0.20), (0.43, 0.86, 0.11))
         bent = ((-1.0, -0.04), (0.0, 0.03), (1.0, -0.04))
         rows = [[(x * w, y + back, z) for x, back in bent] for y, z, w in sections]
-        parts.append(_sheet("shield", rows, on.paint))
+        parts.append(sheet("shield", rows, on.paint))
     if look.basket:
         parts += _basket(on)
     return parts
@@ -167,9 +149,10 @@ def _rear(look: EBikeLook, on: _Surfaces) -> list[Any]:
     parts = [_mudguard(REAR_Y, r, 40.0, 190.0, on.paint if look.panels else on.dark)]
     if look.panels:
         sections = [(0.0, 0.42, 0.10, 0.14), (-0.15, 0.50, 0.14, 0.18), (-0.42, 0.56, 0.16, 0.13)]
-        parts.append(_body([*sections, (-0.66, 0.62, 0.12, 0.07), (-0.76, 0.64, 0.06, 0.04)], on.paint))
+        sections += [(-0.66, 0.62, 0.12, 0.07), (-0.76, 0.64, 0.06, 0.04)]
+        parts.append(along("body", sections, on.paint))
     else:
-        parts.append(_body([(0.02, 0.45, 0.09, 0.15), (-0.20, 0.45, 0.09, 0.15)], on.dark))  # the battery
+        parts.append(along("battery", [(0.02, 0.45, 0.09, 0.15), (-0.20, 0.45, 0.09, 0.15)], on.dark))
         for side in (-1.0, 1.0):
             x = side * 0.08
             parts.append(tube("stay", ((x, REAR_Y, r), (x, -0.30, 0.66), (x, 0.0, 0.62)), 0.016, on.metal))
@@ -187,10 +170,10 @@ def _rear(look: EBikeLook, on: _Surfaces) -> list[Any]:
 def _seat(look: EBikeLook, on: _Surfaces) -> list[Any]:
     end = 0.02 - look.seat_length_m
     sections = [(0.02, 0.68, 0.07, 0.03), (-0.12, 0.71, 0.12, 0.04), (end + 0.1, 0.74, 0.14, 0.045)]
-    parts = [_body([*sections, (end, 0.74, 0.10, 0.03)], on.seat)]
+    parts = [along("body", [*sections, (end, 0.74, 0.10, 0.03)], on.seat)]
     parts.append(tube("post", ((0.0, -0.10, 0.40), (0.0, -0.15, 0.70)), 0.03, on.dark))
     if look.backrest:
-        parts.append(_body([(end - 0.06, 0.92, 0.12, 0.08), (end - 0.02, 0.90, 0.13, 0.09)], on.seat))
+        parts.append(along("body", [(end - 0.06, 0.92, 0.12, 0.08), (end - 0.02, 0.90, 0.13, 0.09)], on.seat))
         parts.append(tube("stay", ((0.0, end + 0.02, 0.70), (0.0, end - 0.03, 0.88)), 0.02, on.metal))
     return parts
 
@@ -206,7 +189,7 @@ def _tail_box(look: EBikeLook, size_m: tuple[float, float], on: _Surfaces) -> li
     rim, lid = half_w + 0.006, mid + half_h * 0.25
     shine = half_w * 0.6
     return [
-        _body(shell, on.dark),
+        along("body", shell, on.dark),
         box("lid", (-rim, back + 0.01, lid), (rim, front - 0.01, lid + 0.02), on.metal),
         box("reflector", (-shine, back - 0.01, mid), (shine, back, mid + 0.03), on.tail_lamp),
     ]
@@ -222,7 +205,7 @@ def _quilt(on: _Surfaces) -> Any:
         (0.16, 0.62, 0.24),
     )
     across = [(i / 3.0 - 1.0, 0.015 * (i % 2)) for i in range(7)]
-    return _sheet(
+    return sheet(
         "quilt",
         [[(x * w, y - 0.10 * abs(x), z - 0.05 * x * x + pad) for x, pad in across] for y, z, w in hems],
         on.quilt,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.render.blender import RGB, Vec3, box, join, loft, material, mesh_object, rounded_ring, tube
+from datasets.render.blender import RGB, Vec3, along, box, join, loft, material, rounded_ring, sheet, tube
 
 SEAT_M, SEAT_FRONT_Y, SEAT_BACK_Y = 0.50, 0.20, -0.24
 """The seat's top and its ends along y: where the sitter of the manual wheelchairs sits."""
@@ -80,16 +80,8 @@ def hand_place(look: PowerChairLook) -> Vec3:
     return (look.half_width_m - 0.03, 0.14, ARM_M + 0.03)
 
 
-def _along(name: str, sections: Sequence[tuple[float, float, float, float]], mat: Any, x: float = 0.0) -> Any:
-    """A closed round-edged shape along y; sections are (y, middle z, half width, half height)."""
-    rings = [
-        [(x + a, y, z + up) for a, up in rounded_ring(half_w, half_h)] for y, z, half_w, half_h in sections
-    ]
-    return loft(name, rings, mat)
-
-
 def _upright(name: str, sections: Sequence[tuple[float, float, float, float]], mat: Any) -> Any:
-    """The same going up; sections are (z, middle y, half width, half depth)."""
+    """A closed round-edged shape going up; sections are (z, middle y, half width, half depth)."""
     rings = [[(x, y + b, z) for x, b in rounded_ring(half_w, half_d)] for z, y, half_w, half_d in sections]
     return loft(name, rings, mat)
 
@@ -124,16 +116,15 @@ def _guard(x: float, y: float, r: float, half_w: float, on: _Surfaces) -> Any:
     """A curved plate over the upper half of a wheel."""
     turns = [math.radians(-5.0 + 190.0 * i / 10) for i in range(11)]
     rows = [(y + math.cos(t) * (r + 0.03), r + math.sin(t) * (r + 0.03)) for t in turns]
-    points = [(x + side, a, z) for a, z in rows for side in (-half_w, half_w)]
-    faces = [(2 * i, 2 * i + 1, 2 * i + 3, 2 * i + 2) for i in range(len(rows) - 1)]
-    return mesh_object("mudguard", points, faces, on.paint, smooth=True)
+    plate = [[(x + side, a, z) for side in (-half_w, half_w)] for a, z in rows]
+    return sheet("mudguard", plate, on.paint)
 
 
 def _seat(look: PowerChairLook, on: _Surfaces) -> list[Any]:
     """Cushion, back, headrest, armrests and the post under them."""
     mid, half_w = SEAT_M - 0.05, look.half_width_m - 0.075
     cushion = [(SEAT_FRONT_Y, mid - 0.015, half_w * 0.94, 0.03), (SEAT_FRONT_Y - 0.06, mid, half_w, 0.05)]
-    parts = [_along("cushion", [*cushion, (SEAT_BACK_Y, mid, half_w, 0.045)], on.seat)]
+    parts = [along("cushion", [*cushion, (SEAT_BACK_Y, mid, half_w, 0.045)], on.seat)]
     tray = (half_w - 0.03, SEAT_FRONT_Y - 0.06, mid - 0.03)
     parts.append(box("tray", (-tray[0], SEAT_BACK_Y - 0.04, mid - 0.065), tray, on.dark))
     parts.append(tube("post", ((0.0, -0.08, 0.20), (0.0, -0.08, mid - 0.03)), 0.05, on.dark))
@@ -154,7 +145,7 @@ def _seat(look: PowerChairLook, on: _Surfaces) -> list[Any]:
     for side in (-1.0, 1.0) if look.armrests or not look.scooter else ():
         x = side * (look.half_width_m - 0.035)
         pad = [(y, ARM_M - 0.02, 0.035, 0.022) for y in (SEAT_BACK_Y + 0.02, SEAT_FRONT_Y - 0.04)]
-        parts.append(_along("armrest", pad, on.dark, x))
+        parts.append(along("armrest", pad, on.dark, x))
         hold = (
             (x, SEAT_BACK_Y + 0.06, ARM_M - 0.03),
             (x, SEAT_BACK_Y + 0.02, mid),
@@ -170,9 +161,9 @@ def _chair_base(look: PowerChairLook, on: _Surfaces) -> list[Any]:
     drive_y = 0.0 if look.mid_drive else -0.27
     parts = _wheel(w - 0.04, drive_y, r, 0.038, on) + _wheel(0.04 - w, drive_y, r, 0.038, on)
     housing = [(-0.42, 0.20, 0.13, 0.07), (-0.36, 0.22, 0.17, 0.12), (0.18, 0.21, 0.17, 0.11)]
-    parts.append(_along("housing", [*housing, (0.26, 0.18, 0.13, 0.07)], on.dark))
+    parts.append(along("housing", [*housing, (0.26, 0.18, 0.13, 0.07)], on.dark))
     shroud = [(-0.44, 0.27, 0.12, 0.04), (-0.38, 0.29, 0.185, 0.065), (0.18, 0.28, 0.185, 0.06)]
-    parts.append(_along("shroud", [*shroud, (0.28, 0.25, 0.13, 0.03)], on.paint))
+    parts.append(along("shroud", [*shroud, (0.28, 0.25, 0.13, 0.03)], on.paint))
     for side in (-1.0, 1.0):
         parts += _caster(side * (w - 0.08), 0.33, 0.085, on)
         if look.mid_drive:
@@ -191,7 +182,7 @@ def _chair_base(look: PowerChairLook, on: _Surfaces) -> list[Any]:
     hanger = ((0.0, 0.14, SEAT_M - 0.12), (0.0, 0.30, SEAT_M - 0.16), (0.0, 0.38, FOOT_M - 0.01))
     parts.append(tube("hanger", hanger, 0.028, on.metal))
     x = (-1.0 if look.left_handed else 1.0) * (w - 0.035)
-    parts.append(_along("console", [(y, ARM_M + 0.01, 0.04, 0.03) for y in (0.15, 0.27)], on.dark, x))
+    parts.append(along("console", [(y, ARM_M + 0.01, 0.04, 0.03) for y in (0.15, 0.27)], on.dark, x))
     parts.append(tube("stick", ((x, 0.21, ARM_M + 0.03), (x, 0.21, ARM_M + 0.10)), 0.010, on.dark))
     parts.append(tube("knob", ((x, 0.21, ARM_M + 0.08), (x, 0.21, ARM_M + 0.115)), 0.019, on.dark))
     return parts
@@ -209,15 +200,15 @@ def _scooter_base(look: PowerChairLook, on: _Surfaces) -> list[Any]:
     floor_w = w - 0.005
     board = [(-0.24, 0.075, floor_w, 0.025), (0.34, 0.075, floor_w, 0.025)]
     nose = (0.42, 0.08, 0.09, 0.025) if look.three_wheels else (0.66, 0.085, w - 0.06, 0.02)
-    parts.append(_along("board", [*board, nose], on.paint))
+    parts.append(along("board", [*board, nose], on.paint))
     parts.append(box("mat", (0.02 - floor_w, -0.10, 0.09), (floor_w - 0.02, 0.34, FOOT_M + 0.002), on.dark))
     rear_w = w - 0.05
     cover = [(-0.66, 0.21, rear_w * 0.9, 0.06), (-0.60, 0.24, w + 0.01, 0.10), (-0.36, 0.26, w + 0.01, 0.12)]
     cover = [(y, z + 0.06, a, b) for y, z, a, b in cover]
     parts.append(
-        _along("shroud", [*cover, (-0.08, 0.25, rear_w, 0.12), (-0.02, 0.20, rear_w, 0.09)], on.paint)
+        along("shroud", [*cover, (-0.08, 0.25, rear_w, 0.12), (-0.02, 0.20, rear_w, 0.09)], on.paint)
     )
-    parts.append(_along("bumper", [(y, 0.19, w, 0.03) for y in (-0.66, -0.62)], on.dark))
+    parts.append(along("bumper", [(y, 0.19, w, 0.03) for y in (-0.66, -0.62)], on.dark))
     for side in (-1.0, 1.0):
         x = side * rear_w * 0.75
         parts.append(box("tail lamp", (x - 0.04, -0.672, 0.26), (x + 0.04, -0.64, 0.30), on.tail_lamp))
@@ -239,7 +230,7 @@ def _tiller(look: PowerChairLook, on: _Surfaces) -> list[Any]:
     head = [(h - 0.12, 0.42, 0.08, 0.05), (h - 0.02, 0.37, 0.12, 0.07), (h + 0.05, 0.35, 0.10, 0.05)]
     parts.append(_upright("dash", head, on.paint))
     parts.append(_upright("panel", [(z, 0.345, 0.085, 0.04) for z in (h + 0.04, h + 0.055)], on.dark))
-    parts.append(_along("lamp", [(0.40, h - 0.06, 0.055, 0.045), (0.47, h - 0.06, 0.04, 0.035)], on.lamp))
+    parts.append(along("lamp", [(0.40, h - 0.06, 0.055, 0.045), (0.47, h - 0.06, 0.04, 0.035)], on.lamp))
     bar: list[Vec3] = [(-0.25, 0.26, h), (-0.17, 0.34, h + 0.01), (0.17, 0.34, h + 0.01), (0.25, 0.26, h)]
     parts.append(tube("bar", bar, 0.014, on.dark))
     for side in (-1.0, 1.0):
@@ -249,7 +240,7 @@ def _tiller(look: PowerChairLook, on: _Surfaces) -> list[Any]:
                 tube("stalk", ((side * 0.16, 0.34, h), (side * 0.27, 0.36, h + 0.14)), 0.007, on.dark)
             )
             glass = [(y, h + 0.17, 0.06, 0.04) for y in (0.35, 0.37)]
-            parts.append(_along("mirror", glass, on.dark, side * 0.28))
+            parts.append(along("mirror", glass, on.dark, side * 0.28))
     if look.basket:
         parts += _basket((0.0, 0.60, h - 0.34), (0.17, 0.11), 0.24, on)
     return parts

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vision.geometry import (
+    area,
     as_boxes,
     box_iou,
     fit,
@@ -30,6 +31,11 @@ def test_pair_iou_agrees_with_box_iou() -> None:
 def test_iou_of_nothing() -> None:
     assert box_iou([], [(0, 0, 1, 1)]).shape == (0, 1)
     assert box_iou([(0, 0, 1, 1)], np.zeros((0, 4))).shape == (1, 0)
+
+
+def test_area() -> None:
+    assert area(as_boxes((-5, 2, 15, 12))).tolist() == [200]
+    assert area(as_boxes((9, 9, 3, 3))).tolist() == [0]
 
 
 @pytest.mark.parametrize("bad", [[1, 2, 3], [[1, 2], [3, 4]]])
