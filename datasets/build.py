@@ -22,6 +22,7 @@ from datasets.composite import OUT_PX, fit, view
 from datasets.folder import folder_digest, write_all, write_sample
 from datasets.laid import ceiling_scenes, composites, from_behind
 from datasets.landing import landings
+from datasets.led import led_scenes
 from datasets.mounted import afoot, riders
 from datasets.sources import CHECK_ONLY, READERS, Teacher, load_teacher
 from datasets.standing import standing
@@ -42,6 +43,7 @@ RIGHTS: Mapping[str, str] = {
     "standing": "made of the sets above; train only",
     "crowds": "made of the sets above; train only",
     "mounted": "rendered e-bikes with people and rooms of the sets above; train only",
+    "led": "rendered vehicles with people and rooms of the sets above; train only",
     "afoot": "rendered and real vehicles with people and rooms of the sets above; train only",
 }
 RIGHTS_DEFAULT = "web and shop pictures, rights unstated; train only"
@@ -100,6 +102,10 @@ def _made(stock: Stock, rng: np.random.Generator, seed: int) -> Iterator[tuple[s
         yield "mounted", riders((stock.rooms, *grounds), stock.behind, upright, own)
         own = np.random.default_rng((seed, 19))
         yield "afoot", afoot((stock.rooms, *grounds), (stock.behind, vehicles), upright, own)
+    if given.before is not None:
+        own = np.random.default_rng((seed, 21))
+        ends = [*stock.behind, *stock.before]
+        yield "led", led_scenes((stock.rooms, *grounds), ends, upright, stock.cloths, own)
 
 
 def _describe(out: Path, seed: int, sets: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
@@ -132,10 +138,11 @@ def main() -> None:
     parser.add_argument("--pieces", type=Path, help="RGBA renders of datasets/render/cutouts.py to lay in")
     parser.add_argument("--landing", type=Path, help="renders of training_stills.py --landing to mix in")
     parser.add_argument("--behind", type=Path, help="RGBA renders of cutouts.py --behind to mix in")
+    parser.add_argument("--before", type=Path, help="RGBA renders of cutouts.py --before to mix in")
     parser.add_argument("--whole", type=Path, help="people chosen by eye (datasets.whole --side train)")
     args = parser.parse_args()
     teacher = load_teacher(args.teacher)
-    given = Folders(args.rendered, args.pieces, args.landing, args.behind, args.whole)
+    given = Folders(args.rendered, args.pieces, args.landing, args.behind, args.before, args.whole)
     manifest = build(args.out, args.data, teacher, args.seed, given)
     print(json.dumps(manifest, indent=2))
 

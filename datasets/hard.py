@@ -1,15 +1,15 @@
-"""Hard negatives: new pictures in which a detector sees an e-bike that is not there, for a built set.
+"""Adds what a trained detector gets wrong to a built set: hard negatives, and e-bikes it is unsure of.
 
-A built set shows a trained detector mostly what it knows already. Here scenes without an e-bike are made
-without end from the training side's pieces and pictures, a detector looks at each, and those stay in which it
-calls something an e-bike (hard negative mining as in Felzenszwalb et al. 2010,
-https://doi.org/10.1109/TPAMI.2009.167, once per round of training). E-bikes that it misses are not mined: it
-was tried, and what came out were specks and blurs that nobody would name.
+A built set shows a trained detector mostly what it knows already. Here scenes without an e-bike
+(`datasets.phantoms`) are made of the training side's pieces and pictures, a detector looks at each, and those
+in which it calls something an e-bike stay (hard negative mining as in Felzenszwalb et al. 2010,
+https://doi.org/10.1109/TPAMI.2009.167, once per round of training). As many e-bikes that it only half sees
+(`datasets.unsure`) are mined beside them, so that it does not merely grow careful.
 
-``python -m datasets.hard SET --teacher TEACHER.json --whole WHOLE --model NAME`` writes ``hard_1_*``
-pictures into SET/train and renews SET/manifest.json; ``--round 2``, of the next detector, keeps them and adds
-its own. Look at ``SET/hard_1.jpg`` before training on them: a label that is wrong is what a good detector
-stumbles over first.
+``python -m datasets.hard SET --teacher TEACHER.json --whole WHOLE --model NAME`` writes ``hard_1_*`` and
+``unsure_1_*`` pictures into SET/train and renews SET/manifest.json; ``--round 2``, of the next detector,
+keeps them and adds its own. Look at ``SET/hard_1.jpg`` and ``SET/unsure_1.jpg`` before training on them: a
+label that is wrong is what a good detector stumbles over first.
 """
 
 from __future__ import annotations
@@ -18,119 +18,53 @@ import argparse
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Final
 
 import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from datasets import phantoms, unsure
 from datasets.boxes import Sample
-from datasets.ceiling import scene
-from datasets.composite import Rng, distant, view
-from datasets.drawing import one_of
 from datasets.folder import folder_digest, write_sample
-from datasets.shapes import Cutout
 from datasets.sources import load_teacher
-from datasets.split import is_val
-from datasets.stock import CEILING, Folders, Stock, cabins_of, has_class
+from datasets.stock import Folders, Stock
 from datasets.tiles import sheet, tile
 from models.detector import OnnxDetector
 from models.manifest import load_manifest
-from vision.errors import ConfigError, LiftguardError
-from vision.types import E_BIKE, PERSON, Detector, Image
-
-CALLED_FROM: Final = 0.2
-"""An e-bike seen from this confidence on where there is none is an error to learn from: half of what a door
-would be held at, as tracks add up what single frames say. Ours."""
-SHARES: Final[Mapping[str, float]] = {"empty": 0.25, "people": 0.3, "vehicle": 0.17, "picture": 0.28}
-"""Of what is tried: empty cabins; people in them; strollers, wheelchairs and bicycles in them; views of real
-pictures. Ours."""
-RENDERED_SHARE: Final = 0.15
-"""Of the scenes: in rendered cabins instead of real ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """What scenes are made of; all of it from the training side."""
-
-    cabins: Sequence[Sample]  # real ceiling frames without a vehicle
-    drawn: Sequence[Sample]  # rendered cabins without a vehicle; may be empty
-    people: Sequence[Cutout]  # from above and at eye level
-    vehicles: Sequence[Cutout]  # strollers, wheelchairs, bicycles
-    pictures: Sequence[Sample]  # real ones without an e-bike, of any kind
-    cloths: Sequence[Image]  # patterns for covers
-
-
-def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
-    """Scenes and views without end, by kind. Raises: ConfigError if there is no cabin to stand in."""
-    if not supply.cabins:
-        raise ConfigError(
-            "no ceiling frame without a vehicle to make scenes in; is the data folder complete?"
-        )
-    makers: dict[str, Callable[[], Sample | None]] = {
-        "empty": lambda: _scene(supply, [], [], rng),
-        "people": lambda: _scene(supply, [], supply.people, rng),
-        "vehicle": lambda: _scene(supply, [one_of(supply.vehicles, rng)], supply.people, rng),
-        "picture": lambda: _look(one_of(supply.pictures, rng), rng),
-    }
-    needs = {"people": supply.people, "vehicle": supply.vehicles, "picture": supply.pictures}
-    kinds = [kind for kind in SHARES if kind not in needs or needs[kind]]
-    weights = np.array([SHARES[kind] for kind in kinds])
-    while True:
-        kind = str(rng.choice(kinds, p=weights / weights.sum()))
-        made = makers[kind]()
-        if made is not None:
-            yield kind, made
-
-
-def is_hard(detector: Detector, image: Image) -> bool:
-    """Whether the detector calls something an e-bike in a picture without one."""
-    return bool((detector.detect(image, CALLED_FROM).class_id == E_BIKE).any())
+from vision.errors import LiftguardError
 
 
 def mine(
-    detector: Detector,
-    supply: Supply,
-    rng: Rng,
+    offered: Iterable[tuple[str, Sample]],
+    wanted: Callable[[Sample], bool],
     count: int,
     tries: int,
     told: Callable[[int], None],
-    prefix: str = "hard",
+    prefix: str,
 ) -> tuple[list[Sample], dict[str, tuple[int, int]]]:
-    """Up to ``count`` hard samples among ``tries``, named ``PREFIX_KIND_N``.
+    """Up to ``count`` wanted samples among the first ``tries``, named ``PREFIX_KIND_N``.
 
-    Args: told: called with the number kept after each try. Returns: samples, and (kept, tried) by kind.
+    Args: offered: by kind. told: called with the number kept after each try. Returns: samples, and
+    (kept, tried) by kind.
     """
     kept: list[Sample] = []
     tried: Counter[str] = Counter()
     stayed: Counter[str] = Counter()
-    for kind, sample in candidates(supply, rng):
+    for kind, sample in islice(offered, tries if count else 0):
         tried[kind] += 1
-        if is_hard(detector, sample.image):
+        if wanted(sample):
             kept.append(replace(sample, name=f"{prefix}_{kind}_{stayed[kind]}"))
             stayed[kind] += 1
         told(len(kept))
-        if len(kept) >= count or tried.total() >= tries:
+        if len(kept) >= count:
             break
     return kept, {kind: (stayed[kind], number) for kind, number in sorted(tried.items())}
-
-
-def supply_of(stock: Stock) -> Supply:
-    """The training side of everything. Raises: FileNotFoundError if the data folder lacks a set."""
-    parts = [c for c in (*stock.real, *stock.whole, *stock.above, *stock.sideways) if not is_val(c.source)]
-    pictures = [s for name, own in stock.sets.items() if name != CEILING for s in own.train]
-    return Supply(
-        cabins=stock.cabins,
-        drawn=cabins_of(stock.drawn),
-        people=[c for c in parts if c.class_id == PERSON],
-        vehicles=[c for c in parts if c.class_id not in (PERSON, E_BIKE)],
-        pictures=[s for s in pictures if not has_class(s, E_BIKE)],
-        cloths=[s.image for s in stock.sets["negative"].train],
-    )
 
 
 def main() -> None:
@@ -142,55 +76,89 @@ def main() -> None:
     parser.add_argument("--whole", type=Path, help="people chosen by eye (datasets.whole --side train)")
     parser.add_argument("--pieces", type=Path, help="RGBA renders of datasets/render/cutouts.py")
     parser.add_argument("--rendered", type=Path, help="rendered cabins in YOLO form")
+    parser.add_argument("--behind", type=Path, help="RGBA renders of cutouts.py --behind")
+    parser.add_argument("--before", type=Path, help="RGBA renders of cutouts.py --before")
     parser.add_argument("--model", help="name in the manifest (default: the default model)")
     parser.add_argument("--manifest", type=Path, help="another manifest")
     parser.add_argument("--count", type=int, default=1200, help="stop at so many (default: 1200)")
     parser.add_argument("--tries", type=int, default=12000, help="or after so many tries (default: 12000)")
+    parser.add_argument(
+        "--unsure", type=int, help="e-bikes it is unsure of (default: as many as hard negatives were found)"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--round", type=int, default=1, help="what an earlier detector got wrong stays beside it (default: 1)"
     )
     args = parser.parse_args()
-    own = f"hard_{args.round}"
     try:
         described = json.loads((args.set / "manifest.json").read_text())
         manifest = load_manifest(args.manifest)
         detector = OnnxDetector(manifest.get(args.model), manifest.weights_dir)
-        folders = Folders(rendered=args.rendered, pieces=args.pieces, whole=args.whole)
-        supply = supply_of(Stock(args.data, load_teacher(args.teacher), folders))
-        with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task("hard examples", total=args.count)
-            rng = np.random.default_rng(args.seed)
-            kept, counts = mine(
-                detector, supply, rng, args.count, args.tries, lambda n: bar.update(task, completed=n), own
-            )
+        folders = Folders(
+            rendered=args.rendered,
+            pieces=args.pieces,
+            whole=args.whole,
+            behind=args.behind,
+            before=args.before,
+        )
+        stock = Stock(args.data, load_teacher(args.teacher), folders)
+        negatives = phantoms.candidates(phantoms.supply_of(stock), np.random.default_rng(args.seed))
+        found = _shown_mining(
+            negatives, partial(phantoms.is_phantom, detector), args.count, args.tries, "hard", args.round
+        )
+        positives = unsure.candidates(unsure.supply_of(stock), np.random.default_rng((args.seed, 1)))
+        wanted = len(found.kept) if args.unsure is None else args.unsure
+        seen = partial(unsure.is_unsure, detector)
+        also = _shown_mining(positives, seen, wanted, args.tries, "unsure", args.round)
     except (LiftguardError, OSError) as exc:
         raise SystemExit(f"error: {exc}") from exc
-    for old in (args.set / "train").glob(f"*/{own}_*"):
-        old.unlink()
-    for sample in kept:
-        write_sample(args.set / "train", sample)
-    cv2.imwrite(str(args.set / f"{own}.jpg"), sheet((tile(s.image, (160, 160)) for s in kept), 12))
-    described["sets"][own] = {
-        "rights": "made of the sets above; train only",
-        "train": len(kept),
-        "model_sha256": detector.sha256,
-        "seed": args.seed,
-        "kept_of_tried": counts,
-    }
+    for one in (found, also):
+        _write(args.set, one)
+        described["sets"][one.name] = {
+            "rights": "made of the sets above; train only",
+            "train": len(one.kept),
+            "model_sha256": detector.sha256,
+            "seed": args.seed,
+            "kept_of_tried": one.counts,
+        }
+        print(json.dumps(described["sets"][one.name]))
     described["train_sha256"] = folder_digest(args.set / "train")
     (args.set / "manifest.json").write_text(json.dumps(described, indent=2) + "\n")
-    print(json.dumps(described["sets"][own]))
 
 
-def _scene(supply: Supply, vehicles: list[Cutout], people: Sequence[Cutout], rng: Rng) -> Sample | None:
-    grounds = supply.drawn if supply.drawn and rng.random() < RENDERED_SHARE else supply.cabins
-    ground = one_of(grounds, rng)
-    return scene(ground, vehicles, people, supply.cloths, rng, "", ground.source)
+@dataclass(frozen=True, slots=True)
+class _Mined:
+    """What one round of mining kept, and (kept, tried) by kind."""
+
+    name: str
+    kept: Sequence[Sample]
+    counts: Mapping[str, tuple[int, int]]
 
 
-def _look(sample: Sample, rng: Rng) -> Sample:
-    return distant(sample, rng, "") if rng.random() < 0.2 else view(sample, rng, "", 10.0)
+def _shown_mining(
+    offered: Iterable[tuple[str, Sample]],
+    wanted: Callable[[Sample], bool],
+    count: int,
+    tries: int,
+    what: str,
+    number: int,
+) -> _Mined:
+    """`mine` with a progress bar."""
+    name = f"{what}_{number}"
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(f"{what} examples", total=count)
+        kept, counts = mine(offered, wanted, count, tries, lambda n: bar.update(task, completed=n), name)
+    return _Mined(name, kept, counts)
+
+
+def _write(folder: Path, mined: _Mined) -> None:
+    """The pictures into the set, in place of those of that name, and a sheet of them beside it."""
+    for old in (folder / "train").glob(f"*/{mined.name}_*"):
+        old.unlink()
+    for sample in mined.kept:
+        write_sample(folder / "train", sample)
+    tiles = (tile(s.image, (160, 160)) for s in mined.kept)
+    cv2.imwrite(str(folder / f"{mined.name}.jpg"), sheet(tiles, 12))
 
 
 if __name__ == "__main__":

@@ -64,8 +64,6 @@ def mounted(vehicle: Cutout, person: Cutout, rng: Rng, *, sat: bool) -> tuple[Im
     """
     vh, vw = vehicle.alpha.shape
     high = round(vh * rng.uniform(*HEIGHT_RATIO[vehicle.class_id]))
-    wide = max(8, round(person.alpha.shape[1] * high / person.alpha.shape[0]))
-    h, w = max(high, vh), vw + 2 * wide
     sunk = round(high * rng.uniform(*SUNK)) if sat else 0
     pushed = not sat and vehicle.class_id in (STROLLER, WHEELCHAIR) and rng.random() < 0.7
     if sat:
@@ -74,9 +72,30 @@ def mounted(vehicle: Cutout, person: Cutout, rng: Rng, *, sat: bool) -> tuple[Im
         aside = vw * rng.uniform(-BEHIND, BEHIND)
     else:
         aside = vw * rng.choice((-1, 1)) * rng.uniform(0.2, 0.6)
+    flipped = rng.random() < 0.5
+    hidden = 0  # rows of the vehicle, from its top, that the person hides: bars yes, tail no
+    if sat:
+        hidden = round(vh * rng.uniform(*SEAT))
+    elif rng.random() < 0.5:
+        hidden = vh
+    return together(vehicle, person, high, (aside, sunk), hidden, flipped=flipped)
+
+
+def together(
+    vehicle: Cutout, person: Cutout, high: int, at: tuple[float, int], hidden: int, *, flipped: bool
+) -> tuple[Image, Mask, Mask]:
+    """A person of ``high`` pixels and a vehicle as one picture; returns what `mounted` does.
+
+    Args: at: how far aside of the vehicle's middle the person's is, and how far below the vehicle's lower end
+    the feet are (negative: above), pixels. hidden: so many rows from the vehicle's top on, and all above it,
+    are behind the person; lower ones hide the person.
+    """
+    (vh, vw), (aside, sunk) = vehicle.alpha.shape, at
+    wide = max(8, round(person.alpha.shape[1] * high / person.alpha.shape[0]))
+    h, w = max(high - min(sunk, 0), vh), vw + 2 * wide
     x = min(max(round(w / 2 + aside - wide / 2), 0), w - wide)
     y = h - high + sunk
-    flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
+    flip = slice(None, None, -1 if flipped else 1)
 
     own, of_vehicle = np.zeros((h, w, 3), np.uint8), np.zeros((h, w), np.uint8)
     left = (w - vw) // 2
@@ -85,13 +104,11 @@ def mounted(vehicle: Cutout, person: Cutout, rng: Rng, *, sat: bool) -> tuple[Im
     body, of_body = np.zeros((h, w, 3), np.uint8), np.zeros((h, w), np.uint8)
     grown = cv2.resize(person.image, (wide, high), interpolation=cv2.INTER_AREA)[:, flip]
     shape = cv2.resize(person.alpha, (wide, high), interpolation=cv2.INTER_AREA)[:, flip]
-    body[y:, x : x + wide], of_body[y:, x : x + wide] = grown[: h - y], shape[: h - y]
+    place = (slice(y, min(y + high, h)), slice(x, x + wide))
+    body[place], of_body[place] = grown[: h - y], shape[: h - y]
 
-    in_front = np.zeros((h, w), np.float32)  # where the person hides the vehicle: bars yes, tail no
-    if sat:
-        in_front[: h - vh + round(vh * rng.uniform(*SEAT))] = 1
-    elif rng.random() < 0.5:
-        in_front[:] = 1
+    in_front = np.zeros((h, w), np.float32)
+    in_front[: h - vh + hidden] = 1
     vehicle_a, body_a = of_vehicle / np.float32(255), of_body / np.float32(255)
     seen_body = body_a * np.maximum(in_front, 1 - vehicle_a)
     seen_vehicle = vehicle_a * (1 - seen_body)
@@ -109,18 +126,18 @@ def lay(ground: Sample, vehicle: Cutout, person: Cutout, rng: Rng, name: str) ->
     sat = rng.random() < SAT_SHARE.get(vehicle.class_id, 0.0)
     image, of_vehicle, of_body = mounted(vehicle, person, rng, sat=bool(sat))
     pixels = int((vehicle.alpha > SOLID).sum())
-    parts = (_Part(of_body, PERSON, 0), _Part(of_vehicle, vehicle.class_id, pixels))
-    return _laid(ground, image, parts, rng, name)
+    parts = (Part(of_body, PERSON, 0), Part(of_vehicle, vehicle.class_id, pixels))
+    return lay_parts(ground, image, parts, rng, name)
 
 
 def lay_alone(ground: Sample, piece: Cutout, rng: Rng, name: str) -> Sample | None:
     """One person or vehicle in a picture; None where too little of it would be seen."""
-    part = _Part(piece.alpha, piece.class_id, int((piece.alpha > SOLID).sum()))
-    return _laid(ground, piece.image, (part,), rng, name)
+    part = Part(piece.alpha, piece.class_id, int((piece.alpha > SOLID).sum()))
+    return lay_parts(ground, piece.image, (part,), rng, name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
+class Part:
     """What of a picture belongs to one object, and how many pixels that object has when it is seen whole."""
 
     alpha: Mask
@@ -128,7 +145,7 @@ class _Part:
     pixels: int
 
 
-def _laid(ground: Sample, image: Image, parts: Sequence[_Part], rng: Rng, name: str) -> Sample | None:
+def lay_parts(ground: Sample, image: Image, parts: Sequence[Part], rng: Rng, name: str) -> Sample | None:
     """A picture of one or two objects, as large as in front of a camera, laid into another."""
     canvas, boxes = fit(ground.image, ground.boxes)
     h, w = canvas.shape[:2]
@@ -176,8 +193,8 @@ def riders(
 ) -> Iterator[Sample]:
     """Scenes with an e-bike, in turn on each kind of ground; none if a kind of piece is missing."""
     grounds = [kind for kind in grounds if kind]
-    people = _of_training(people, PERSON)
-    bikes = _of_training(bikes, E_BIKE)
+    people = of_training(people, PERSON)
+    bikes = of_training(bikes, E_BIKE)
     for i in range(SCENES if grounds and bikes and people else 0):
         ground = one_of(grounds[i % len(grounds)], rng)
         made = lay(ground, one_of(bikes, rng), one_of(people, rng), rng, f"mounted_{i}")
@@ -198,9 +215,9 @@ def afoot(
     """
     grounds = [[s for s in kind if not has_class(s, E_BIKE)] for kind in grounds]
     grounds = [kind for kind in grounds if kind]
-    people = _of_training(people, PERSON)
+    people = of_training(people, PERSON)
     pools = [
-        [own for own in (_of_training(origin, class_id) for origin in vehicles) if own]
+        [own for own in (of_training(origin, class_id) for origin in vehicles) if own]
         for class_id in HEIGHT_RATIO
         if class_id != E_BIKE
     ]
@@ -219,5 +236,6 @@ def afoot(
             yield made
 
 
-def _of_training(pieces: Sequence[Cutout], class_id: int) -> list[Cutout]:
+def of_training(pieces: Sequence[Cutout], class_id: int) -> list[Cutout]:
+    """Those of that class that are on the training side of the split."""
     return [c for c in pieces if c.class_id == class_id and not is_val(c.source)]

@@ -36,6 +36,7 @@ class Folders:
     pieces: Path | None = None  # RGBA vehicles of render/cutouts.py
     landing: Path | None = None  # landings of render/training_stills.py --landing, in YOLO form
     behind: Path | None = None  # RGBA vehicles of render/cutouts.py --behind
+    before: Path | None = None  # the same of --before
     whole: Path | None = None  # people that somebody chose, of datasets.whole --side train
 
 
@@ -156,3 +157,8 @@ class Stock:
     def behind(self) -> Sequence[Cutout]:
         """Vehicles rendered from behind."""
         return [] if self.given.behind is None else list(rendered_pieces(self.given.behind))
+
+    @cached_property
+    def before(self) -> Sequence[Cutout]:
+        """Vehicles rendered from before."""
+        return [] if self.given.before is None else list(rendered_pieces(self.given.before))

@@ -1,9 +1,9 @@
-"""Render vehicles alone: ``python datasets/render/cutouts.py --models DIR --out DIR [--behind]``.
+"""Render vehicles alone: ``python datasets/render/cutouts.py --models DIR --out DIR [--behind | --before]``.
 
 Each picture is an RGBA cut-out ``<class>_<seed>_<number>.png``: from where a ceiling camera would be, to be
-pasted into real cabin frames, or with ``--behind`` as somebody who stands behind them sees them (e-bikes, or
-what ``--only`` names), to be pasted beside people. The view is right, only the surface is not. Most
-wheelchairs have a sitter.
+pasted into real cabin frames, or with ``--behind`` or ``--before`` as somebody who stands there sees them
+(e-bikes, or what ``--only`` names), to be pasted beside people. The view is right, only the surface is not.
+Most wheelchairs have a sitter.
 Meshes of unknown licence are used too, so **the pictures are for training only, never shipped**.
 """
 
@@ -37,13 +37,16 @@ def aim(rng: np.random.Generator) -> tuple[tuple[float, float, float], float]:
     return at, float(rng.uniform(48, 62))
 
 
-def aim_behind(heading: float, rng: np.random.Generator) -> tuple[tuple[float, float, float], float]:
-    """The same from behind a vehicle whose nose points to ``heading`` (radians from +Y, anticlockwise).
+def aim_at_end(
+    heading: float, rng: np.random.Generator, *, before: bool = False
+) -> tuple[tuple[float, float, float], float]:
+    """The same from behind or before a vehicle whose nose points to ``heading``.
 
-    Height 1.0 to 1.9 m, 2.0 to 3.2 m away, up to 60 degrees aside: a phone, or a camera on a landing.
+    ``heading`` is in radians from +Y, anticlockwise. Height 1.0 to 1.9 m, 2.0 to 3.2 m away, up to 60 degrees
+    aside: a phone, or a camera on a landing.
     """
     away, aside = rng.uniform(2.0, 3.2), math.radians(float(np.clip(rng.normal(0.0, 28.0), -60.0, 60.0)))
-    where = heading - math.pi / 2 + aside
+    where = heading + math.pi / 2 * (1 if before else -1) + aside
     return (away * math.cos(where), away * math.sin(where), rng.uniform(1.0, 1.9)), float(rng.uniform(38, 50))
 
 
@@ -69,21 +72,26 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=8, help="light paths per pixel (default 8)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=SHARES, help="one class only")
-    parser.add_argument(
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument(
         "--behind", action="store_true", help="from behind at eye level; e-bikes unless --only names others"
     )
-    parser.add_argument("--held-out", action="store_true", help="with --behind: the e-bike kept for checks")
+    end.add_argument("--before", action="store_true", help="the same from before")
+    parser.add_argument(
+        "--held-out", action="store_true", help="with --behind or --before: the e-bike kept for checks"
+    )
     args = parser.parse_args()
-    only = args.only or ("e_bike" if args.behind else None)
-    if args.held_out and not (args.behind and only == "e_bike"):
-        parser.error("--held-out goes with --behind, for e-bikes")
+    at_end = args.behind or args.before
+    only = args.only or ("e_bike" if at_end else None)
+    if args.held_out and not (at_end and only == "e_bike"):
+        parser.error("--held-out goes with --behind or --before, for e-bikes")
     args.out.mkdir(parents=True, exist_ok=True)
     try:
         bpy = require_bpy()
         scene = reset_scene()
         set_up_cycles(scene, (SIZE_PX, SIZE_PX), args.samples)
         cast = Cast(args.models)
-        if args.behind:
+        if at_end:
             cast.split_e_bikes(held_out=args.held_out)
     except (RenderSetupError, FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
@@ -104,7 +112,7 @@ def main() -> int:
         _lights(scene, rng, sun)
         if scene.camera is not None:
             bpy.data.objects.remove(scene.camera)
-        at, hfov_deg = aim_behind(heading, rng) if args.behind else aim(rng)
+        at, hfov_deg = aim_at_end(heading, rng, before=args.before) if at_end else aim(rng)
         corner_camera(scene, at, (0.0, 0.0, 0.45), hfov_deg, float(rng.uniform(-12, 12)))
         scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)

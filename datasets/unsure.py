@@ -1,0 +1,119 @@
+"""Hard positives: new pictures of an e-bike that a detector sees, but is not sure of.
+
+Hard negatives alone (`datasets.phantoms`) make a detector careful: it forgets faint e-bikes along with what
+only looks like one. So e-bikes are mined as well, and only those that it half sees: what it does not see at
+all is mostly a speck or a blur that nobody would name, and teaches it to call specks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from datasets.boxes import Sample
+from datasets.ceiling import scene
+from datasets.composite import Rng
+from datasets.drawing import one_of
+from datasets.led import led
+from datasets.mounted import lay, of_training
+from datasets.shapes import Cutout
+from datasets.stock import Stock, cabins_of
+from vision.geometry import pair_iou
+from vision.types import E_BIKE, PERSON, Detector, Image
+
+UNSURE: Final = (0.08, 0.5)
+"""Its confidence in an e-bike that it is unsure of. Ours."""
+SAME: Final = 0.4
+"""Intersection over union from which on a found box is that of the e-bike. Ours, loose: half hidden ones."""
+LEAST_SIDE: Final = 0.16
+"""Longer side of an e-bike worth to be learnt, over the picture's shorter side. By eye, on contact sheets."""
+SHARES: Final[Mapping[str, float]] = {"real": 0.35, "above": 0.25, "held": 0.25, "ridden": 0.15}
+"""Of what is tried: e-bikes cut out of ceiling frames, and rendered ones, in cabins; seen from an end with
+somebody beyond; with a rider from behind. Ours."""
+RENDERED_SHARE: Final = 0.15
+"""Of the scenes in cabins: in rendered ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What the scenes are made of; all of it from the training side, and any of it may be empty."""
+
+    cabins: Sequence[Sample]  # real ceiling frames without a vehicle
+    drawn: Sequence[Sample]  # rendered ones
+    rooms: Sequence[Sample]  # eye-level pictures without an e-bike
+    real: Sequence[Cutout]  # e-bikes cut out of ceiling frames
+    above: Sequence[Cutout]  # e-bikes rendered from above
+    behind: Sequence[Cutout]  # and from behind
+    before: Sequence[Cutout]  # and from before
+    people: Sequence[Cutout]  # from above
+    upright: Sequence[Cutout]  # people at eye level
+    cloths: Sequence[Image]  # patterns for covers
+
+
+def supply_of(stock: Stock) -> Supply:
+    """The training side of everything. Raises: FileNotFoundError if the data folder lacks a set."""
+    return Supply(
+        cabins=stock.cabins,
+        drawn=cabins_of(stock.drawn),
+        rooms=stock.rooms,
+        real=of_training(stock.real, E_BIKE),
+        above=of_training(stock.above, E_BIKE),
+        behind=of_training(stock.behind, E_BIKE),
+        before=of_training(stock.before, E_BIKE),
+        people=of_training(stock.real, PERSON),
+        upright=of_training(stock.whole, PERSON),
+        cloths=stock.cloths,
+    )
+
+
+def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
+    """Scenes with an e-bike without end, by kind. A kind of which there are no pieces is left out."""
+    ends = [*supply.behind, *supply.before]
+    people = [*supply.people, *supply.upright]
+    grounds = [own for own in (supply.rooms, supply.cabins, supply.drawn) if own]
+
+    def under_the_ceiling(bikes: Sequence[Cutout]) -> Sample | None:
+        ground = one_of(
+            supply.drawn if supply.drawn and rng.random() < RENDERED_SHARE else supply.cabins, rng
+        )
+        return scene(ground, [one_of(bikes, rng)], people, supply.cloths, rng, "", ground.source)
+
+    def ground() -> Sample:
+        return one_of(one_of(grounds, rng), rng)
+
+    makers: dict[str, Callable[[], Sample | None]] = {}
+    if supply.cabins and supply.real:
+        makers["real"] = lambda: under_the_ceiling(supply.real)
+    if supply.cabins and supply.above:
+        makers["above"] = lambda: under_the_ceiling(supply.above)
+    if grounds and supply.upright and ends:
+        makers["held"] = lambda: led(one_of(ends, rng), one_of(supply.upright, rng), ground(), rng, "")
+    if grounds and supply.upright and supply.behind:
+        makers["ridden"] = lambda: lay(
+            ground(), one_of(supply.behind, rng), one_of(supply.upright, rng), rng, ""
+        )
+    weights = np.array([SHARES[kind] for kind in makers])
+    while makers:
+        kind = str(rng.choice(list(makers), p=weights / weights.sum()))
+        made = makers[kind]()
+        if made is not None:
+            yield kind, made
+
+
+def is_unsure(detector: Detector, sample: Sample) -> bool:
+    """Whether the detector sees the largest e-bike of the picture, and is not sure of it."""
+    h, w = sample.image.shape[:2]
+    bike = max((b for b in sample.boxes if b.class_id == E_BIKE), key=lambda b: b.area, default=None)
+    if bike is None or max(bike.x2 - bike.x1, bike.y2 - bike.y1) < LEAST_SIDE * min(h, w):
+        return False
+    corners = (bike.x1, bike.y1, bike.x2, bike.y2)
+    found = detector.detect(sample.image, UNSURE[0])
+    ours = [
+        float(conf)
+        for box, conf, class_id in zip(found.xyxy.tolist(), found.conf, found.class_id, strict=True)
+        if class_id == E_BIKE and pair_iou(tuple(box), corners) >= SAME
+    ]
+    return bool(ours) and max(ours) < UNSURE[1]
