@@ -61,6 +61,11 @@ class Recording:
         height, width = shown[0].frame.image.shape[:2]
         return cls((width, height), [one.detections for one in shown])
 
+    def called(self, class_id: int, conf: float) -> tuple[int, int]:
+        """At how many looks that class was called with ``conf`` or more, and how many looks there were."""
+        looks = [found for found in self.seen if found is not None]
+        return sum(bool(((f.class_id == class_id) & (f.conf >= conf)).any()) for f in looks), len(looks)
+
     def text(self) -> dict[str, Any]:
         """As JSON takes it; tenths of pixels, four digits of confidence."""
         return {

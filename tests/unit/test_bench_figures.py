@@ -110,6 +110,15 @@ def test_what_the_detector_said_is_kept_and_judged_again(tmp_path: Path) -> None
     assert recorded.detect(image).xyxy[0].tolist() == pytest.approx([10, 20, 110, 220])
 
 
+def test_looks_that_call_an_e_bike_are_counted_once_each_and_skipped_frames_never() -> None:
+    box = [10.0, 20.0, 110.0, 220.0]
+    two = Detections(np.array([box, box], np.float32), np.array([0.9, 0.4], np.float32), np.full(2, E_BIKE))
+    other = Detections(np.array([box], np.float32), np.array([0.9], np.float32), np.array([PERSON]))
+    recording = Recording((160, 240), [two, None, other, Detections.empty()])
+    assert recording.called(E_BIKE, 0.35) == (1, 3)
+    assert recording.called(E_BIKE, 0.91) == (0, 3)
+
+
 def test_rules_have_a_version_that_changes_with_their_limits() -> None:
     assert rules_version(HoldRules()) == rules_version(HoldRules())
     assert rules_version(HoldRules()) != rules_version(HoldRules(kind="A"))
