@@ -38,13 +38,18 @@ def write_all(folder: Path, samples: Iterable[Sample]) -> dict[str, int]:
 
 def read_rendered(folder: Path) -> Iterator[Sample]:
     """Rendered cabins in YOLO form, as they are. Raises: ValueError for a file that is no picture."""
+    return read_folder(folder, "render")
+
+
+def read_folder(folder: Path, origin: str) -> Iterator[Sample]:
+    """What `write_sample` wrote, named after ``origin``. Raises: ValueError for a file that is no picture."""
     for path in sorted((folder / "images").iterdir()):
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
             raise ValueError(f"{path}: cannot be decoded as a picture")
         h, w = image.shape[:2]
         boxes = read_yolo(folder / "labels" / f"{path.stem}.txt", (w, h))
-        yield Sample(image.astype(np.uint8), boxes, f"render_{path.stem}", f"render/{path.stem}")
+        yield Sample(image.astype(np.uint8), boxes, f"{origin}_{path.stem}", f"{origin}/{path.stem}")
 
 
 def folder_digest(folder: Path) -> str:

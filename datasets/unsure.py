@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from datasets.boxes import Sample
+from datasets.boxes import Box, Sample
 from datasets.ceiling import scene
 from datasets.composite import Rng
 from datasets.drawing import one_of
@@ -103,11 +103,21 @@ def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
             yield kind, made
 
 
+def largest(sample: Sample, class_id: int) -> Box | None:
+    """The largest object of that class; None if there is none."""
+    return max((b for b in sample.boxes if b.class_id == class_id), key=lambda b: b.area, default=None)
+
+
+def worth_learning(sample: Sample, box: Box) -> bool:
+    """Whether an object is more than a speck."""
+    h, w = sample.image.shape[:2]
+    return bool(max(box.x2 - box.x1, box.y2 - box.y1) >= LEAST_SIDE * min(h, w))
+
+
 def is_unsure(detector: Detector, sample: Sample) -> bool:
     """Whether the detector sees the largest e-bike of the picture, and is not sure of it."""
-    h, w = sample.image.shape[:2]
-    bike = max((b for b in sample.boxes if b.class_id == E_BIKE), key=lambda b: b.area, default=None)
-    if bike is None or max(bike.x2 - bike.x1, bike.y2 - bike.y1) < LEAST_SIDE * min(h, w):
+    bike = largest(sample, E_BIKE)
+    if bike is None or not worth_learning(sample, bike):
         return False
     corners = (bike.x1, bike.y1, bike.x2, bike.y2)
     found = detector.detect(sample.image, UNSURE[0])
