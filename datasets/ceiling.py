@@ -25,6 +25,8 @@ LENGTH_OTHERS = (0.28, 0.85)
 """Longest side of a piece as a share of the picture's shorter side, as ceiling frames show them."""
 SHOWN_SHARE = 0.3
 """A piece of which less than this share of its box is inside the picture is laid again. Ours."""
+RENDERED_SHARE = 0.15
+"""Of the scenes of `a_cabin`: in rendered cabins instead of real ones. Ours."""
 CROWDED = 320
 """Scenes of `crowds`."""
 HIDDEN_SHARE = 0.6
@@ -173,6 +175,11 @@ class Scene:
         self._shapes = [
             (renumber[n], np.where(front, 0, s).astype(np.uint8)) for n, s in self._shapes if n in renumber
         ]
+
+
+def a_cabin(cabins: Sequence[Sample], drawn: Sequence[Sample], rng: Rng) -> Sample:
+    """A real cabin, or now and then a rendered one where there are such. Raises: ValueError without any."""
+    return one_of(drawn if drawn and rng.random() < RENDERED_SHARE else cabins, rng)
 
 
 def scene(

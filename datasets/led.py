@@ -17,7 +17,7 @@ from datasets.composite import Rng
 from datasets.drawing import one_of
 from datasets.mounted import HEIGHT_RATIO, SOLID, Part, lay_parts, of_training, together
 from datasets.shapes import Cutout
-from datasets.stock import has_class
+from datasets.stock import without
 from vision.types import BICYCLE, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR, Image
 
 SCENES = 640
@@ -57,7 +57,7 @@ def led_scenes(
     Args: vehicles: seen from either end, of any class; a class of which there is none is left out. cloths:
     patterns of quilts.
     """
-    grounds = [own for own in ([s for s in kind if not has_class(s, E_BIKE)] for kind in grounds) if own]
+    grounds = without(grounds, E_BIKE)
     people = of_training(people, PERSON)
     pools = {class_id: of_training(vehicles, class_id) for class_id in SHARES}
     kinds = [class_id for class_id, pool in pools.items() if pool]

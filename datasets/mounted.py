@@ -22,7 +22,7 @@ from datasets.drawing import one_of
 from datasets.faults import recorded
 from datasets.shapes import Cutout, mask_box
 from datasets.split import is_val
-from datasets.stock import has_class
+from datasets.stock import without
 from vision.types import BICYCLE, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR, Image
 
 SCENES = 520
@@ -213,8 +213,7 @@ def afoot(
     Args: grounds: by kind; what shows an e-bike is left out. vehicles: by where they come from; drawn by
     class, then by origin, so that none is rare, and never an e-bike.
     """
-    grounds = [[s for s in kind if not has_class(s, E_BIKE)] for kind in grounds]
-    grounds = [kind for kind in grounds if kind]
+    grounds = without(grounds, E_BIKE)
     people = of_training(people, PERSON)
     pools = [
         [own for own in (of_training(origin, class_id) for origin in vehicles) if own]

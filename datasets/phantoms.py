@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from datasets.boxes import Sample
-from datasets.ceiling import scene
+from datasets.ceiling import a_cabin, scene
 from datasets.composite import Rng, distant, view
-from datasets.drawing import one_of
+from datasets.drawing import by_share, one_of
 from datasets.shapes import Cutout
 from datasets.split import is_val
 from datasets.stock import CEILING, Stock, cabins_of, has_class
@@ -24,8 +22,6 @@ would be held at, as tracks add up what single frames say. Ours."""
 SHARES: Final[Mapping[str, float]] = {"empty": 0.25, "people": 0.3, "vehicle": 0.17, "picture": 0.28}
 """Of what is tried: empty cabins; people in them; strollers, wheelchairs and bicycles in them; views of real
 pictures. Ours."""
-RENDERED_SHARE: Final = 0.15
-"""Of the scenes: in rendered cabins instead of real ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +49,8 @@ def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
         "picture": lambda: _look(one_of(supply.pictures, rng), rng),
     }
     needs = {"people": supply.people, "vehicle": supply.vehicles, "picture": supply.pictures}
-    kinds = [kind for kind in SHARES if kind not in needs or needs[kind]]
-    weights = np.array([SHARES[kind] for kind in kinds])
-    while True:
-        kind = str(rng.choice(kinds, p=weights / weights.sum()))
-        made = makers[kind]()
-        if made is not None:
-            yield kind, made
+    possible = {kind: make for kind, make in makers.items() if kind not in needs or needs[kind]}
+    yield from by_share(possible, SHARES, rng)
 
 
 def is_phantom(detector: Detector, sample: Sample) -> bool:
@@ -82,8 +73,7 @@ def supply_of(stock: Stock) -> Supply:
 
 
 def _scene(supply: Supply, vehicles: list[Cutout], people: Sequence[Cutout], rng: Rng) -> Sample | None:
-    grounds = supply.drawn if supply.drawn and rng.random() < RENDERED_SHARE else supply.cabins
-    ground = one_of(grounds, rng)
+    ground = a_cabin(supply.cabins, supply.drawn, rng)
     return scene(ground, vehicles, people, supply.cloths, rng, "", ground.source)
 
 

@@ -54,6 +54,12 @@ def has_class(sample: Sample, class_id: int) -> bool:
     return any(b.class_id == class_id for b in sample.boxes)
 
 
+def without(kinds: Sequence[Sequence[Sample]], class_id: int) -> list[list[Sample]]:
+    """Of each kind of pictures those that show nothing of that class; kinds with none left are gone."""
+    kept = ([s for s in kind if not has_class(s, class_id)] for kind in kinds)
+    return [kind for kind in kept if kind]
+
+
 def only_people(sample: Sample) -> bool:
     """Whether nothing but people is labelled."""
     return all(b.class_id == PERSON for b in sample.boxes)

@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from datasets.boxes import Box, Sample
-from datasets.ceiling import scene
+from datasets.ceiling import a_cabin, scene
 from datasets.composite import Rng
-from datasets.drawing import one_of
+from datasets.drawing import by_share, one_of
 from datasets.led import led
 from datasets.mounted import lay, of_training
 from datasets.shapes import Cutout
@@ -33,8 +31,6 @@ LEAST_SIDE: Final = 0.16
 SHARES: Final[Mapping[str, float]] = {"real": 0.35, "above": 0.25, "held": 0.25, "ridden": 0.15}
 """Of what is tried: e-bikes cut out of ceiling frames, and rendered ones, in cabins; seen from an end with
 somebody beyond; with a rider from behind. Ours."""
-RENDERED_SHARE: Final = 0.15
-"""Of the scenes in cabins: in rendered ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +72,7 @@ def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
     grounds = [own for own in (supply.rooms, supply.cabins, supply.drawn) if own]
 
     def under_the_ceiling(bikes: Sequence[Cutout]) -> Sample | None:
-        ground = one_of(
-            supply.drawn if supply.drawn and rng.random() < RENDERED_SHARE else supply.cabins, rng
-        )
+        ground = a_cabin(supply.cabins, supply.drawn, rng)
         return scene(ground, [one_of(bikes, rng)], people, supply.cloths, rng, "", ground.source)
 
     def ground() -> Sample:
@@ -95,12 +89,7 @@ def candidates(supply: Supply, rng: Rng) -> Iterator[tuple[str, Sample]]:
         makers["ridden"] = lambda: lay(
             ground(), one_of(supply.behind, rng), one_of(supply.upright, rng), rng, ""
         )
-    weights = np.array([SHARES[kind] for kind in makers])
-    while makers:
-        kind = str(rng.choice(list(makers), p=weights / weights.sum()))
-        made = makers[kind]()
-        if made is not None:
-            yield kind, made
+    yield from by_share(makers, SHARES, rng)
 
 
 def largest(sample: Sample, class_id: int) -> Box | None:
