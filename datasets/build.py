@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets.beside import beside_scenes
 from datasets.boxes import Sample
 from datasets.ceiling import crowds
 from datasets.composite import OUT_PX, fit, view
@@ -43,6 +44,7 @@ RIGHTS: Mapping[str, str] = {
     "standing": "made of the sets above; train only",
     "crowds": "made of the sets above; train only",
     "mounted": "rendered e-bikes with people and rooms of the sets above; train only",
+    "beside": "the same, with cut-outs seen from the side; train only",
     "led": "rendered vehicles with people and rooms of the sets above; train only",
     "afoot": "rendered and real vehicles with people and rooms of the sets above; train only",
 }
@@ -106,6 +108,11 @@ def _made(stock: Stock, rng: np.random.Generator, seed: int) -> Iterator[tuple[s
         own = np.random.default_rng((seed, 21))
         ends = [*stock.behind, *stock.before]
         yield "led", led_scenes((stock.rooms, *grounds), ends, upright, stock.cloths, own)
+        own = np.random.default_rng((seed, 22))
+        yield (
+            "beside",
+            beside_scenes((stock.rooms, *grounds), (stock.sideways, stock.whole, ends), upright, own),
+        )
 
 
 def _describe(out: Path, seed: int, sets: Mapping[str, Mapping[str, object]]) -> dict[str, object]:

@@ -15,9 +15,9 @@ from datasets.boxes import Sample
 from datasets.ceiling import covered
 from datasets.composite import Rng
 from datasets.drawing import one_of
-from datasets.mounted import HEIGHT_RATIO, SOLID, Part, lay_parts, of_training, together
+from datasets.mounted import HEIGHT_RATIO, SOLID, Part, lay_parts, together
 from datasets.shapes import Cutout
-from datasets.stock import without
+from datasets.stock import of_training, without
 from vision.types import BICYCLE, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR, Image
 
 SCENES = 640

@@ -21,8 +21,7 @@ from datasets.composite import Rng, camera_look, fit, laid_over, match_light
 from datasets.drawing import one_of
 from datasets.faults import recorded
 from datasets.shapes import Cutout, mask_box
-from datasets.split import is_val
-from datasets.stock import without
+from datasets.stock import of_training, without
 from vision.types import BICYCLE, E_BIKE, KICK_SCOOTER, PERSON, STROLLER, WHEELCHAIR, Image
 
 SCENES = 520
@@ -233,8 +232,3 @@ def afoot(
             made = lay_alone(ground, person if kind == "person" else vehicle, rng, name)
         if made is not None:
             yield made
-
-
-def of_training(pieces: Sequence[Cutout], class_id: int) -> list[Cutout]:
-    """Those of that class that are on the training side of the split."""
-    return [c for c in pieces if c.class_id == class_id and not is_val(c.source)]

@@ -60,6 +60,11 @@ def without(kinds: Sequence[Sequence[Sample]], class_id: int) -> list[list[Sampl
     return [kind for kind in kept if kind]
 
 
+def of_training(pieces: Sequence[Cutout], class_id: int) -> list[Cutout]:
+    """Those of that class that are on the training side of the split."""
+    return [c for c in pieces if c.class_id == class_id and not is_val(c.source)]
+
+
 def only_people(sample: Sample) -> bool:
     """Whether nothing but people is labelled."""
     return all(b.class_id == PERSON for b in sample.boxes)

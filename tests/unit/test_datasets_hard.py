@@ -146,10 +146,12 @@ def bikes(**other: object) -> unsure.Supply:
         "cabins": [picture()],
         "drawn": [],
         "rooms": [picture(name="room")],
+        "pictures": [picture(Box(E_BIKE, 60, 40, 180, 160), name="photo")],
         "real": bike,
         "above": bike,
         "behind": bike,
         "before": [],
+        "sideways": bike,
         "people": somebody,
         "upright": somebody,
         "cloths": [],
@@ -158,18 +160,19 @@ def bikes(**other: object) -> unsure.Supply:
 
 
 def test_every_kind_of_scene_with_an_e_bike_is_made() -> None:
-    made = list(islice(unsure.candidates(bikes(), np.random.default_rng(3)), 60))
+    made = list(islice(unsure.candidates(bikes(), np.random.default_rng(3)), 120))
     assert {kind for kind, _ in made} == set(unsure.SHARES)
     assert all(any(b.class_id == E_BIKE for b in one.boxes) for _, one in made)
-    again = islice(unsure.candidates(bikes(), np.random.default_rng(3)), 60)
+    again = islice(unsure.candidates(bikes(), np.random.default_rng(3)), 120)
     assert all(np.array_equal(a.image, b.image) for (_, a), (_, b) in zip(made, again, strict=True))
 
 
 def test_scenes_with_an_e_bike_need_their_pieces() -> None:
     nobody = bikes(upright=[])
     assert {kind for kind, _ in islice(unsure.candidates(nobody, np.random.default_rng(3)), 20)} == {
+        "picture",
         "real",
         "above",
     }
-    bare = bikes(real=[], above=[], behind=[])
+    bare = bikes(pictures=[], real=[], above=[], behind=[], sideways=[])
     assert list(unsure.candidates(bare, np.random.default_rng(3))) == []
