@@ -27,6 +27,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.stretch import stretching
 from vision.errors import ConfigError, LiftguardError
 from vision.types import CLASS_NAMES
 
@@ -63,6 +64,7 @@ class TrainSettings:
     warmup: float = 0.5  # epochs over which the rate rises; little for a run that goes on from another
     mosaic: float = 0.3  # share of training pictures shown four in one
     multi_scale: float = 0.0  # batches vary in size by up to this share of imgsz, in steps of the stride
+    stretch: float = 0.0  # batches get shorter or longer along one side by up to this share
     ema: float = 0.98  # weights kept are a running mean over about 1 / (1 - ema) steps
     save_minutes: float = 5.0  # last.pt is written at least this often, not only after an epoch
     workers: int = 1
@@ -297,6 +299,10 @@ def train(settings: TrainSettings) -> Path:
         return {}, 0.0  # models.evaluate measures what matters here; the trainer's own figures cost minutes
 
     overrides = {"get_model": get_model_named, "validate": no_validation, "final_eval": lambda _self: None}
+    if settings.stretch > 0:
+        overrides["preprocess_batch"] = stretching(
+            DetectionTrainer.preprocess_batch, settings.stretch, settings.seed
+        )
     trainer_class = type("KeepHeadTrainer", (DetectionTrainer,), overrides)
     settings.out.mkdir(parents=True, exist_ok=True)
     (settings.out / "settings.json").write_text(json.dumps(asdict(settings), default=str, indent=2))
@@ -332,7 +338,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     for name in ("epochs", "imgsz", "batch", "freeze", "seed", "workers"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
-    for name in ("lr", "mosaic", "warmup", "hours", "multi-scale", "ema", "save-minutes"):
+    for name in ("lr", "mosaic", "warmup", "hours", "multi-scale", "stretch", "ema", "save-minutes"):
         parser.add_argument(f"--{name}", type=float, default=getattr(defaults, name.replace("-", "_")))
     parser.add_argument(
         "--bf16",
