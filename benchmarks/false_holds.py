@@ -52,6 +52,7 @@ from datasets.tiles import sheet, tile
 from hardware.hold import Phase
 from models.detector import OnnxDetector
 from models.evaluate import Rate
+from vision.errors import LiftguardError
 from vision.types import CLASS_NAMES, E_BIKE, Image
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def main() -> None:
             player.car.close()
         took_s = time.monotonic() - begun_s
     found, control = player.outcomes(DAY_NAME, options.entries), player.outcomes(CONTROL, options.control)
+    require_played(len(found), options, player.folder)
     looks = player.false_looks(options.entries)
     figures: dict[str, Any] = {
         "entries": len(found),
@@ -204,8 +206,8 @@ class Player:
         which = f"{detector.sha256[:8]}-{detector.size_wh[0]}-{detector.looks_digest}-m"
         made = folder / f"{which}-{options.seed}"
         self.rules = rules_of(settings, detector)
-        self._folder = made / self.rules
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder = made / self.rules
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._kept = {kind: Recordings(made / f"{kind}-seen.jsonl") for kind in (DAY_NAME, CONTROL)}
         self._still: Image | None = None  # the car of the latest composite, empty
         self.car = Car.of(settings, detector, store=bool(self._frames))
@@ -236,7 +238,7 @@ class Player:
                         continue
                     outcome = self._one(name, one)
                     if one not in known[name]:
-                        with (self._folder / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+                        with (self.folder / f"{name}.jsonl").open("a", encoding="utf-8") as file:
                             file.write(json.dumps(outcome) + "\n")
                 self._rest(self._frames * (number + 1) // bursts)
 
@@ -268,7 +270,7 @@ class Player:
         }
 
     def _known(self, name: str) -> dict[int, dict[str, Any]]:
-        journal = self._folder / f"{name}.jsonl"
+        journal = self.folder / f"{name}.jsonl"
         lines = journal.read_text("utf-8").splitlines() if journal.exists() else []
         return {one["number"]: one for one in map(json.loads, lines)}
 
@@ -302,10 +304,10 @@ class Player:
             phases.setdefault(heard.phase, heard.frame)
         worst = next((phase for phase in (Phase.HOLDING, Phase.SUSPECT) if phase in phases), None)
         picture = None if worst is None else f"{worst.value.lower()}-{number:05d}-{kind}.jpg"
-        if worst is not None and name == DAY_NAME and picture and not (self._folder / picture).exists():
+        if worst is not None and name == DAY_NAME and picture and not (self.folder / picture).exists():
             frames = (played or self._entry(name, number)).frames
             at = min(phases[worst] - begun, len(frames) - 1)
-            cv2.imwrite(str(self._folder / picture), self._shown(frames[at].image))
+            cv2.imwrite(str(self.folder / picture), self._shown(frames[at].image))
         return {
             "number": number,
             "kind": kind,
@@ -352,15 +354,27 @@ class Player:
     def sheet(self, columns: int = 6) -> Path | None:
         """All pictures of false ones on one; confirmed ones first. None if there are none."""
         tiles = []
-        for path in sorted(self._folder.glob("*-*.jpg"))[: columns * 10]:
+        for path in sorted(self.folder.glob("*-*.jpg"))[: columns * 10]:
             image = cv2.imread(str(path))
             if image is not None:
                 tiles.append(tile(image.astype(np.uint8), (284, 234), path.stem))
         if not tiles:
             return None
-        path = self._folder / "sheet.png"
+        path = self.folder / "sheet.png"
         cv2.imwrite(str(path), sheet(tiles, columns))
         return path
+
+
+def require_played(count: int, options: argparse.Namespace, folder: Path) -> None:
+    """Raises: LiftguardError without an entry: no hold in none would be told as a target that is met."""
+    if count:
+        return
+    cause = (
+        "no recording of this detector: play the day once without --recorded"
+        if options.recorded
+        else f"nothing within --minutes {options.minutes:g} of --entries {options.entries}: give more of both"
+    )
+    raise LiftguardError(f"no entry of the day was played under {folder}; {cause}")
 
 
 def rate(found: list[bool]) -> dict[str, float]:

@@ -27,6 +27,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.amplitude import mixing_amplitudes
 from models.stretch import stretching
 from vision.errors import ConfigError, LiftguardError
 from vision.types import CLASS_NAMES
@@ -65,6 +66,7 @@ class TrainSettings:
     mosaic: float = 0.3  # share of training pictures shown four in one
     multi_scale: float = 0.0  # batches vary in size by up to this share of imgsz, in steps of the stride
     stretch: float = 0.0  # batches get shorter or longer along one side by up to this share
+    amplitudes: float = 0.0  # share of pictures that take some of another's colours and textures
     ema: float = 0.98  # weights kept are a running mean over about 1 / (1 - ema) steps
     save_minutes: float = 5.0  # last.pt is written at least this often, not only after an epoch
     workers: int = 1
@@ -299,10 +301,12 @@ def train(settings: TrainSettings) -> Path:
         return {}, 0.0  # models.evaluate measures what matters here; the trainer's own figures cost minutes
 
     overrides = {"get_model": get_model_named, "validate": no_validation, "final_eval": lambda _self: None}
+    prepared: Any = DetectionTrainer.preprocess_batch
+    if settings.amplitudes > 0:  # before the stretch: pictures must be of one size
+        prepared = mixing_amplitudes(prepared, settings.amplitudes, settings.seed)
     if settings.stretch > 0:
-        overrides["preprocess_batch"] = stretching(
-            DetectionTrainer.preprocess_batch, settings.stretch, settings.seed
-        )
+        prepared = stretching(prepared, settings.stretch, settings.seed)
+    overrides["preprocess_batch"] = prepared
     trainer_class = type("KeepHeadTrainer", (DetectionTrainer,), overrides)
     settings.out.mkdir(parents=True, exist_ok=True)
     (settings.out / "settings.json").write_text(json.dumps(asdict(settings), default=str, indent=2))
@@ -338,7 +342,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     for name in ("epochs", "imgsz", "batch", "freeze", "seed", "workers"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
-    for name in ("lr", "mosaic", "warmup", "hours", "multi-scale", "stretch", "ema", "save-minutes"):
+    shares = ("mosaic", "multi-scale", "stretch", "amplitudes")
+    for name in ("lr", "warmup", "hours", "ema", "save-minutes", *shares):
         parser.add_argument(f"--{name}", type=float, default=getattr(defaults, name.replace("-", "_")))
     parser.add_argument(
         "--bf16",

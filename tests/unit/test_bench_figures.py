@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from benchmarks.day_recorded import Recorded, Recording, Recordings, rules_versi
 from datasets.shapes import Cutout
 from hardware.hold import HoldRules
 from tests.support.tiny_world import BLACK, WHITE, tiny_manifest, write_picture
-from vision.errors import ConfigError
+from vision.errors import ConfigError, LiftguardError
 from vision.types import E_BIKE, PERSON, Detections
 
 
@@ -31,6 +32,16 @@ def test_a_part_of_a_day_is_scaled_with_its_interval() -> None:
     assert (told["count"], told["per_day"]) == (1, 10.0)
     assert told["low"] < 1
     assert told["high"] > 50
+
+
+@pytest.mark.parametrize(
+    ("recorded", "tells"), [(True, "without --recorded"), (False, "--minutes 0 of --ent")]
+)
+def test_a_day_of_which_nothing_was_played_is_an_error_and_no_target_met(recorded: bool, tells: str) -> None:
+    options = argparse.Namespace(recorded=recorded, minutes=0.0, entries=2000)
+    false_holds.require_played(1, options, Path("day"))
+    with pytest.raises(LiftguardError, match=tells):
+        false_holds.require_played(0, options, Path("day"))
 
 
 def test_a_slope_is_found_and_flat_is_flat() -> None:
