@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api import cli_model_make
+from api import cli_model_calibrate, cli_model_make
 from api.cli_progress import steps
 from vision.errors import ConfigError, LiftguardError
 from vision.types import CLASS_NAMES, E_BIKE
 
-app = typer.Typer(help="List, verify, evaluate, train and export models.", no_args_is_help=True)
+app = typer.Typer(help="List, verify, evaluate, train, export and calibrate models.", no_args_is_help=True)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML).")]
 ModelOption = Annotated[
@@ -172,4 +172,5 @@ def evaluate_model(
 
 app.command("train")(cli_model_make.train)
 app.command("export")(cli_model_make.export)
+app.command("calibrate")(cli_model_calibrate.calibrate)
 app.command("card")(cli_model_make.card)

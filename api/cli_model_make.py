@@ -65,6 +65,7 @@ def export(
     ] = False,
 ) -> None:
     """Write ONNX, FP32 and with --int8 quantised (extra `train`), and print manifest entries for them."""
+    from models.entry import as_toml, entry_of_file
     from models.export import export as write
     from models.quantize import quantise, spread
     from models.sets import picture_paths
@@ -74,12 +75,17 @@ def export(
     shown = [] if pictures is None or int8 is None else spread(picture_paths(pictures), count)
     console = Console(stderr=True)
     with console.status("exporting"):
-        sha = write(weights, target, imgsz, fixed=fixed, large=large)
-    typer.echo(entry(target, sha, imgsz, trim=not fixed))
+        write(weights, target, imgsz, fixed=fixed, large=large)
+    typer.echo(as_toml(entry_of_file(target, imgsz)))
     if int8 is not None:
         with steps(console) as progress:
-            sha = quantise(target, int8, shown, imgsz, progress)
-        typer.echo("\n" + entry(int8, sha, imgsz, trim=not fixed))
+            quantise(target, int8, shown, imgsz, progress)
+        typer.echo("\n" + as_toml(entry_of_file(int8, imgsz)))
+    console.print(
+        f"Not calibrated yet; next: `liftguard model calibrate {int8 or target} VALIDATION…"
+        f"{'' if fixed else f' --imgsz {imgsz}'}`",
+        soft_wrap=True,
+    )
 
 
 def card(
@@ -138,25 +144,6 @@ def card(
         raise ConfigError(f"no figures at {stored}; measure with --validation DIR (and --check DIR)")
     for path in write_card(_read_json(stored), place, name):
         typer.echo(path)
-
-
-def entry(path: Path, sha256: str, imgsz: int, *, trim: bool) -> str:
-    """A manifest entry to start from; `models.threshold` and the card help with what measuring chooses."""
-    names = ", ".join(f'"{n}"' for n in CLASS_NAMES)
-    return "\n".join(
-        [
-            "[[models]]",
-            f'name = "{path.stem.lower()}-{imgsz}"',
-            f'file = "{path.name}"',
-            f'sha256 = "{sha256}"',
-            f"size_wh = [{imgsz}, {imgsz}]",
-            f"trim = {str(trim).lower()}",
-            f"class_names = [{names}]",
-            'licence = "AGPL-3.0-or-later"',
-            f'origin = "exported from {path.stem}"',
-            "operating_conf = { e_bike = 0.25 }",
-        ]
-    )
 
 
 def check_set(text: str) -> Any:

@@ -86,7 +86,10 @@ def boxes_of(looks: Sequence[Look], floor: float = FIT_FLOOR) -> Boxes:
 
 
 def fit_line(conf: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
-    """(slope, shift) by penalised maximum likelihood, Newton's method. The slope stays within 0.2 to 5."""
+    """(slope, shift) by penalised maximum likelihood, Newton's method.
+
+    The slope stays within 0.2 to 5 and the shift within -5 to 5, as the manifest wants them.
+    """
     x = logit(conf)
     design = np.stack([x, np.ones_like(x)], axis=1)
     start = np.array([1.0, 0.0])
@@ -100,7 +103,7 @@ def fit_line(conf: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float
         line = line - np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-9:
             break
-    return float(np.clip(line[0], 0.2, 5.0)), float(line[1])
+    return float(np.clip(line[0], 0.2, 5.0)), float(np.clip(line[1], -5.0, 5.0))
 
 
 def fit_all(boxes: Boxes) -> dict[str, Fit]:
@@ -141,12 +144,6 @@ def expected_error(conf: NDArray[np.float64], right: NDArray[np.bool_], bins: in
         abs(conf[place == b].mean() - right[place == b].mean()) * (place == b).sum() for b in np.unique(place)
     ]
     return float(np.sum(gaps) / len(conf))
-
-
-def as_manifest(fits: Mapping[str, Fit]) -> str:
-    """The line for the manifest's entry."""
-    pairs = ", ".join(f"{name} = [{f.slope:.3f}, {f.shift:.3f}]" for name, f in fits.items())
-    return f"calibration = {{ {pairs} }}"
 
 
 def _enough(right: NDArray[np.bool_]) -> bool:

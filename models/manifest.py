@@ -267,7 +267,7 @@ def load_manifest(path: Path | None = None) -> Manifest:
     try:
         return Manifest.model_validate({**table, "path": path})
     except ValidationError as exc:
-        raise ModelError(f"the model manifest {path} is not right: {_first_errors(exc)}") from exc
+        raise ModelError(f"the model manifest {path} is not right: {first_errors(exc)}") from exc
 
 
 def trim_words(model: Mapping[str, Any]) -> str:
@@ -285,7 +285,7 @@ def _are_numbers(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(n, int | float) for n in value)
 
 
-def _first_errors(exc: ValidationError, limit: int = 3) -> str:
+def first_errors(exc: ValidationError, limit: int = 3) -> str:
     """The first few problems in one line: key, what is wrong, the value seen."""
     lines = []
     for error in exc.errors(include_url=False)[:limit]:

@@ -18,9 +18,10 @@ from models.card_tables import pairs, rate
 from models.manifest import load_manifest
 from models.measure import CheckSet, measure
 from models.timing import race
-from tests.support.tiny_world import BLACK, WHITE, picture, tiny_manifest
+from tests.support.tiny_onnx import cells, make_head, write_model
+from tests.support.tiny_world import BLACK, SIZE_WH, WHITE, picture, tiny_manifest
 from vision.errors import ConfigError, LiftguardError
-from vision.types import Detections, Image
+from vision.types import CLASS_NAMES, Detections, Image
 
 E_BIKE_LABEL, NO_LABEL = "0 0.5 0.5 0.5 0.5\n", ""
 WHEELCHAIR_LABEL = "3 0.5 0.5 0.5 0.5\n"
@@ -53,7 +54,7 @@ def call(*args: str) -> Result:
 
 
 def test_every_command_explains_itself() -> None:
-    for command in ("list", "verify", "eval", "train", "export", "card"):
+    for command in ("list", "verify", "eval", "train", "export", "calibrate", "card"):
         result = call(command, "--help")
         assert result.exit_code == 0
         assert "Usage" in result.stdout
@@ -146,8 +147,12 @@ def test_training_hands_on_what_was_given(world: Path, monkeypatch: pytest.Monke
 
 
 def test_export_prints_an_entry_that_the_manifest_takes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.export.export", lambda *_a, **_k: "a" * 64)
-    monkeypatch.setattr("models.quantize.quantise", lambda *_a: "b" * 64)
+    def write(_from: Path, target: Path, *_: object, **__: object) -> None:
+        head = make_head([], len(CLASS_NAMES), cells(SIZE_WH))
+        write_model(target.parent, head, size_wh=SIZE_WH).rename(target)
+
+    monkeypatch.setattr("models.export.export", write)
+    monkeypatch.setattr("models.quantize.quantise", write)
     pictures = str(world / "val/one")
     result = call(
         "export", "w.pt", "M.onnx", "--int8", "M-int8.onnx", "--pictures", pictures, "--imgsz", "64"
@@ -155,7 +160,8 @@ def test_export_prints_an_entry_that_the_manifest_takes(world: Path, monkeypatch
     assert result.exit_code == 0, result.output
     (world / "m.toml").write_text(result.stdout)
     made = load_manifest(world / "m.toml").models
-    assert [(m.name, m.sha256[0], m.trim) for m in made] == [("m-64", "a", True), ("m-int8-64", "b", True)]
+    assert [(m.name, m.file) for m in made] == [("m-64", "M.onnx"), ("m-int8-64", "M-int8.onnx")]
+    assert "liftguard model calibrate M-int8.onnx" in result.stderr
 
 
 def test_the_card_is_written_from_what_was_measured(world: Path) -> None:
