@@ -166,12 +166,15 @@ def _moment(option: str, text: str | None) -> datetime | None:
 
 
 def _cover(settings: Settings) -> Cover:
-    """Covers heads with the model in force. Raises: ModelError."""
-    from api.main import build_detector
+    """Covers heads with the model that finds them best, which may be another than the one that runs.
+
+    Raises: ModelError.
+    """
+    from api.main import build_head_detector
     from api.privacy.heads import FOUND_CONF, cover, regions
     from vision.types import Image
 
-    detector = build_detector(settings)
+    detector = build_head_detector(settings)
 
     def covered(image: Image) -> Image:
         height, width = image.shape[:2]

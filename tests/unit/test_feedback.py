@@ -27,11 +27,14 @@ from api.feedback.split import split_of
 from api.records import EventEnd, Evidence, NewEvent
 from api.store import Store
 from api.times import utc_now
+from models.entry import as_toml
+from models.manifest import load_manifest
 from models.sets import read_set
 from tests.support.clips import number_of, write_clip
 from tests.support.events import T0, make_event, make_file, write_file
+from tests.support.tiny_onnx import cells, entry_for, make_head, write_model
 from tests.support.tiny_world import BLACK, WHITE, picture, tiny_manifest
-from vision.types import CLASS_NAMES, Image
+from vision.types import CLASS_NAMES, PERSON, Image
 
 BOX = (16.0, 16.0, 48.0, 48.0)
 LABEL = "0.500000 0.500000 0.500000 0.500000"
@@ -330,7 +333,14 @@ def test_heads_are_covered_when_asked_for(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.clip(world.event("confirmed"))
-    monkeypatch.setattr("api.privacy.heads.UPPER", {"e_bike": 1.0})  # the tiny model knows no people
+    manifest = tiny_manifest(tmp_path / "two")
+    runs = load_manifest(manifest).get().model_copy(update={"default": True})  # sees e-bikes only
+    file = write_model(
+        tmp_path, make_head([(32, 32, 32, 32, PERSON, 0.9)], len(CLASS_NAMES), cells((64, 64)))
+    )
+    heads = entry_for(file, name="people", file=str(file), heads=True)
+    manifest.write_text(f"{as_toml(runs)}\n\n{as_toml(heads)}\n", "utf-8")
+    monkeypatch.setenv("LIFTGUARD_DETECTOR__MANIFEST", str(manifest))
     monkeypatch.setattr("api.privacy.heads.cover", lambda image, where: image // 2 if where else image)
     out = tmp_path / "set"
     assert world.export(out, "--blurred", "--val-share", "0").exit_code == 0
