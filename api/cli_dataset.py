@@ -1,9 +1,8 @@
-"""`liftguard dataset`: what people judged at this building, as pictures that the next model learns from."""
+"""`liftguard dataset`: pictures of this building that the next model learns from."""
 
 from __future__ import annotations
 
 import getpass
-import os
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
@@ -20,12 +19,18 @@ if TYPE_CHECKING:
     from api.feedback.export import Cover
     from api.settings import Settings
 
-app = typer.Typer(help="Make training sets from what people judged.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make training sets from what people judged, and from recordings.", no_args_is_help=True
+)
 
-
-@app.callback()
-def dataset() -> None:
-    """Make training sets from what people judged."""
+OriginalsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--originals/--blurred",
+        help="As the camera saw it, or with heads covered (also hides riders' arms: a weaker lesson). "
+        "One must be said.",
+    ),
+]
 
 
 class Judged(StrEnum):
@@ -50,14 +55,7 @@ def export_feedback(
         list[Judged] | None,
         typer.Option(help="Only this verdict; may be repeated. Default: confirmed and false_alarm."),
     ] = None,
-    originals: Annotated[
-        bool | None,
-        typer.Option(
-            "--originals/--blurred",
-            help="As the camera saw it, or with heads covered (also hides riders' arms: a weaker lesson). "
-            "One must be said.",
-        ),
-    ] = None,
+    originals: OriginalsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many events, the newest.")] = None,
     per_event: Annotated[
         int, typer.Option(min=1, max=100, help="At most this many pictures of an event.")
@@ -85,14 +83,10 @@ def export_feedback(
     from api.load import load_settings
     from api.store import Store
     from api.times import utc_now
+    from api.whole_folder import refuse_existing
 
-    if originals is None:
-        raise ConfigError(
-            "say --originals (as the camera saw it, people can be recognised: keep the set private) "
-            "or --blurred (heads covered, a weaker lesson)"
-        )
-    if os.path.lexists(out):
-        raise ConfigError(f"{out} exists already, and nothing is overwritten; choose another name")
+    as_filmed = _said(originals)
+    refuse_existing(out)
     verdicts = [v.value for v in verdict or (Judged.CONFIRMED, Judged.FALSE_ALARM)]
     wanted = EventFilter(
         since=_moment("--since", since),
@@ -113,12 +107,12 @@ def export_feedback(
         user = getpass.getuser()
         actor = Actor(f"cli:{user}", f"{user} at the command line of this box", frozenset(Right))
         trail = AuditTrail(store, utc_now)
-        detail = f"{'originals' if originals else 'heads covered'}, into a training set, at the command line"
+        detail = f"{'originals' if as_filmed else 'heads covered'}, into a training set, at the command line"
         order = FeedbackOrder(
             events,
             actor,
             utc_now(),
-            None if originals else _cover(settings),
+            None if as_filmed else _cover(settings),
             per_event=per_event,
             gap_s=gap_s,
             val_share=val_share,
@@ -151,6 +145,59 @@ def export_feedback(
             "all days fell on one side, so either learning or measuring has no pictures; judge more days"
         )
     raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command("from-recordings")
+def from_recordings(
+    out: Annotated[Path, typer.Argument(help="The folder to make; it must not exist yet.")],
+    recordings: Annotated[
+        list[str], typer.Argument(help="Video files, or folders of pictures.", metavar="RECORDING…")
+    ],
+    originals: OriginalsOption = None,
+    every_s: Annotated[
+        float, typer.Option("--every", min=0.0, max=3600.0, help="Seconds between pictures, at least.")
+    ] = 0.5,
+    most: Annotated[
+        int, typer.Option(min=1, max=2000, help="At most this many pictures of a recording, spread over it.")
+    ] = 100,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML).")] = None,
+) -> None:
+    """Take the pictures that differ out of recordings, with the model's boxes for a person to correct.
+
+    This is how a model learns the vehicles that it missed. Exit code 1 if a recording could not be read; the
+    rest is taken.
+    """
+    from api.collect import CollectOrder, collect
+    from api.load import load_settings
+    from api.main import build_detector
+
+    as_filmed = _said(originals)
+    settings = load_settings(config)
+    cover = None if as_filmed else _cover(settings)
+    order = CollectOrder(recordings, build_detector(settings), cover, every_s=every_s, most=most)
+    with steps(Console(stderr=True)) as progress:
+        told = collect(order, out, progress=progress)
+    for name, why in told.unreadable.items():
+        typer.echo(f"left out, {name}: {why}")
+    boxes = ", ".join(f"{count} {name}" for name, count in sorted(told.boxes.items())) or "none"
+    typer.echo(
+        f"{out}: {sum(told.pictures.values())} pictures of {len(told.pictures)} recording(s); boxes: {boxes}"
+    )
+    typer.echo(
+        "The boxes are the model's own. Correct them in a YOLO labelling tool, above all where a vehicle has "
+        "none; then add the folder to a training set (docs/feedback.md)."
+    )
+    raise typer.Exit(1 if told.unreadable else 0)
+
+
+def _said(originals: bool | None) -> bool:
+    """Raises: ConfigError if it was not said whether people may be recognised."""
+    if originals is None:
+        raise ConfigError(
+            "say --originals (as the camera saw it, people can be recognised: keep the set private) "
+            "or --blurred (heads covered, a weaker lesson)"
+        )
+    return originals
 
 
 def _moment(option: str, text: str | None) -> datetime | None:

@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,9 +29,9 @@ from api.feedback.gather import NOT_WELL, Keeps, LeftOut, OpenFile, Picture, gat
 from api.feedback.labels import Shot, class_of, judged_line, yolo_line
 from api.feedback.split import VAL_SHARE, split_of
 from api.records import Event
-from vision.clips.files import FILE_MODE, FOLDER_MODE
+from api.whole_folder import NewFolder, whole_folder
 from vision.clips.pictures import jpeg
-from vision.errors import ConfigError, EvidenceError
+from vision.errors import ConfigError
 from vision.types import CLASS_NAMES, Image
 
 FORMAT: Final = 1
@@ -90,44 +87,22 @@ def export_feedback(
     Raises: ConfigError if ``out`` is there or nothing came of the events; EvidenceError if it cannot be
     written; StorageError of store and trail. Nothing is left behind then.
     """
-    _refuse(out)
-    try:
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))  # mode 0700
-    except OSError as exc:
-        raise EvidenceError(
-            f"{out.parent} cannot be written: {exc.strerror or exc}; choose a folder that exists, with room"
-        ) from exc
-    try:
-        writing = _Writing(part, order)
+    with whole_folder(out) as folder:
+        writing = _Writing(folder, order)
         for number, event in enumerate(sorted(order.events, key=lambda e: (e.started_at, e.id)), 1):
             writing.take(store, event, open_file, note)
             if progress is not None:
                 progress(number, len(order.events))
-        report = writing.finish(out)
-        _refuse(out)
-        part.rename(out)
-    except OSError as exc:
-        if exc.errno is None:  # one of ours
-            raise
-        raise EvidenceError(f"{out} cannot be written: {exc.strerror or exc}; is there room?") from exc
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return report
-
-
-def _refuse(out: Path) -> None:
-    if out.exists() or out.is_symlink():
-        raise ConfigError(f"{out} exists already, and nothing is overwritten; choose another name")
+        return writing.finish(out)
 
 
 class _Writing:
     """A set that is being written."""
 
-    def __init__(self, part: Path, order: FeedbackOrder) -> None:
-        self._part = part
+    def __init__(self, folder: NewFolder, order: FeedbackOrder) -> None:
+        self._folder = folder
         self._order = order
         self._left_out: list[LeftOut] = []
-        self._hashes: dict[str, str] = {}
         self._lines: dict[str, list[str]] = {}
         self._events: dict[str, list[str]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -173,9 +148,9 @@ class _Writing:
                 return False
             label = boxed
         image = picture.image if self._order.cover is None else self._order.cover(picture.image)
-        sha256 = self._write(f"{name}/{stem}.jpg", jpeg(image, JPEG_QUALITY))
+        sha256 = self._folder.write(f"{name}/{stem}.jpg", jpeg(image, JPEG_QUALITY))
         if name != "unsure":
-            self._write(f"{name}/labels/{Path(stem).name}.txt", label.encode())
+            self._folder.write(f"{name}/labels/{Path(stem).name}.txt", label.encode())
         score, conf = (event.score, 0.0) if row is None else (row.score, row.conf)
         shot = Shot(f"{stem}.jpg", sha256, picture.at, score, conf, picture.source, bool(label))
         self._lines.setdefault(name, []).append(judged_line(event, shot))
@@ -193,14 +168,16 @@ class _Writing:
                 "`liftguard evidence verify` tells more"
             )
         for name, lines in sorted(self._lines.items()):
-            self._write(f"{name}/judged.jsonl" if name != "unsure" else "unsure/unsure.jsonl", _text(lines))
+            self._folder.write(
+                f"{name}/judged.jsonl" if name != "unsure" else "unsure/unsure.jsonl", _text(lines)
+            )
         if "train" in self._lines:
             val = "val" if "val" in self._lines else "train"
             names = "".join(f"  {i}: {name}\n" for i, name in enumerate(CLASS_NAMES))
             path = json.dumps(str(out.absolute()), ensure_ascii=False)  # a JSON text is a YAML one
             text = f"path: {path}\ntrain:\n  - train/images\nval:\n  - {val}/images\nnames:\n{names}"
-            self._write("data.yaml", text.encode())
-        self._write(
+            self._folder.write("data.yaml", text.encode())
+        self._folder.write(
             "manifest.json", (json.dumps(self._manifest(), indent=2, ensure_ascii=False) + "\n").encode()
         )
         pictures = {name: len(lines) for name, lines in sorted(self._lines.items())}
@@ -213,7 +190,7 @@ class _Writing:
         for (name, kind), count in sorted(self._counts.items()):
             counts.setdefault(name, {})[kind] = count
         content = hashlib.sha256()
-        for path, sha256 in sorted(self._hashes.items()):
+        for path, sha256 in sorted(self._folder.hashes.items()):
             if path != "data.yaml":  # which says where it lies
                 content.update(f"{sha256}  {path}\n".encode())
         return {
@@ -247,19 +224,8 @@ class _Writing:
                 for one in self._left_out
             ],
             "content_sha256": content.hexdigest(),
-            "files": dict(sorted(self._hashes.items())),
+            "files": dict(sorted(self._folder.hashes.items())),
         }
-
-    def _write(self, path: str, data: bytes) -> str:
-        target = self._part / path
-        for folder in (target.parent.parent, target.parent):
-            if folder != self._part.parent:
-                folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-        self._hashes[path] = hashlib.sha256(data).hexdigest()
-        return self._hashes[path]
 
 
 def _text(lines: Sequence[str]) -> bytes:
